@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// The memory that devices may reach, and at which addresses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <sluice/base/error.hpp>
+#include <sluice/base/iova.hpp>
+
+namespace sluice::inline v1::device {
+
+/// What the device may do with mapped memory.
+enum class DmaAccess : std::uint8_t { read = 1, write = 2, read_write = 3 };
+
+/// IOVAs from `first` to `last`, both included.
+struct IovaRange {
+    Iova first;
+    Iova last;
+};
+
+struct SpaceInfo {
+    std::vector<IovaRange> ranges; ///< where map() may place memory; ascending, disjoint
+    std::uint64_t page_sizes = 0;  ///< bitmap of sizes in bytes; the lowest bit is map()'s granule
+    std::uint64_t entry_limit = 0; ///< mappings at most; 0: not known
+    std::uint64_t entries = 0;     ///< mappings now
+    unsigned address_bits = 0;     ///< of the highest usable IOVA
+
+    /// The granule in bytes: addresses and sizes of map() are multiples of it.
+    std::uint64_t granule() const noexcept { return page_sizes & (~page_sizes + 1); }
+};
+
+/// IOVA mappings that any number of devices share: a VFIO container, a sluice_pci space, a model's table.
+/// Devices hold it by std::shared_ptr; it ends with its last holder, and all its mappings with it.
+/// All members may be called by any thread, none on the data path. The memory stays the caller's, and must
+/// stay mapped in the process for as long as it is mapped here.
+class AddressSpace {
+  public:
+    virtual ~AddressSpace() = default;
+
+    /// Lets devices reach `memory` at `iova`. All or nothing.
+    /// EINVAL: empty, memory, iova or size not a multiple of the granule, wraps, or outside the ranges.
+    /// EEXIST: overlaps a mapping. ENOMEM: RLIMIT_MEMLOCK (the error says limit, need and remedy).
+    /// ENOSPC: entry limit. EFAULT: memory that cannot be pinned.
+    Result<> map(Iova iova, std::span<std::byte> memory, DmaAccess access);
+
+    /// Ends every mapping inside [iova, iova + size). No device reaches that memory afterwards.
+    /// ENOENT: nothing is mapped there. EINVAL: unaligned, empty, wraps, or cuts a mapping in two; nothing
+    /// has changed then.
+    Result<> unmap(Iova iova, std::uint64_t size);
+
+    virtual Result<SpaceInfo> info() const = 0;
+
+    /// What lib/dma adds to EAL's own IOVA of a buffer to get this space's: EAL's memory is mapped that much
+    /// higher here. 0 in every space of a physical device; in a space of models it is not, so that an IOVA
+    /// taken for a pointer, or for EAL's, fails at once.
+    std::uint64_t iova_offset() const noexcept { return iova_offset_; }
+
+    /// The process's memory behind [iova, iova + size), if one mapping holds all of it and allows `access`.
+    std::optional<std::span<std::byte>> translate(Iova iova, std::size_t size, DmaAccess access) const;
+
+    /// Where the device finds `address`, if it is mapped here.
+    std::optional<Iova> iova_of(const void* address) const;
+
+  protected:
+    explicit AddressSpace(std::uint64_t iova_offset = 0) noexcept
+        : iova_offset_(iova_offset) {}
+    AddressSpace(const AddressSpace&) = delete;
+    AddressSpace& operator=(const AddressSpace&) = delete;
+
+    /// Does what map() and unmap() promise, once their arguments were checked and no mapping is in the way.
+    /// `iova` and `size` of do_unmap are exactly one mapping's. Called with the table locked, so that they
+    /// call no other member.
+    virtual Result<> do_map(Iova iova, std::span<std::byte> memory, DmaAccess access) = 0;
+    virtual Result<> do_unmap(Iova iova, std::uint64_t size) = 0;
+
+    /// Mappings in the table, for info().
+    std::uint64_t entries() const;
+
+  private:
+    struct Entry {
+        std::span<std::byte> memory;
+        DmaAccess access;
+    };
+    using Table = std::map<std::uint64_t, Entry>;
+
+    Table::const_iterator holding(std::uint64_t iova) const;
+
+    const std::uint64_t iova_offset_;
+    mutable std::mutex mutex_;
+    Table table_;
+};
+
+} // namespace sluice::inline v1::device

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// A device: what every driver drives and every server serves.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <sluice/base/error.hpp>
+#include <sluice/base/mapping.hpp>
+#include <sluice/device/address_space.hpp>
+#include <sluice/device/interrupts.hpp>
+#include <sluice/device/region.hpp>
+
+namespace sluice::inline v1::config {
+class Space;
+}
+
+namespace sluice::inline v1::device {
+
+/// Who a device is. Ids are right for an SR-IOV VF, too.
+struct Identity {
+    std::string name;      ///< its BDF ("0000:01:00.0"), or what the model calls itself
+    std::string transport; ///< the kernel driver as sysfs spells it ("vfio-pci", "sluice-pci"), or "inproc"
+    std::uint16_t vendor = 0;
+    std::uint16_t device = 0;
+    std::uint16_t subsystem_vendor = 0;
+    std::uint16_t subsystem_device = 0;
+    std::uint8_t revision = 0;
+    std::uint32_t class_code = 0; ///< 24 bits: base class, sub-class, interface
+    int numa_node = -1;           ///< −1: not known
+};
+
+/// One open device: a physical one, one in another process, or a model in this one. Closing is destruction,
+/// which stops its DMA and interrupts; mappings of its regions, and what was made with its config space and
+/// interrupts, must be gone before.
+/// Not thread-safe: one thread controls a device at a time. Mapped regions may be used by any thread.
+class Device {
+  public:
+    virtual ~Device() = default;
+
+    const Identity& identity() const noexcept { return identity_; }
+    const std::string& name() const noexcept { return identity_.name; }
+
+    /// Facts gathered when the device was opened; cheap.
+    virtual const RegionInfo& region(Region region) const noexcept = 0;
+
+    /// Maps [offset, offset + size) of a region into the process, readable and writable. `offset` is a
+    /// multiple of the page size. EINVAL: not inside one mappable area. Touching it while the device's memory
+    /// decoding is off, or once it is gone, gives all-ones or SIGBUS.
+    virtual Result<Mapping> map(Region region, std::uint64_t offset, std::size_t size) = 0;
+
+    /// Maps a whole region. EINVAL when it is not mappable as a whole (see RegionInfo::mappable).
+    Result<Mapping> map(Region region);
+
+    /// Trapped access, slower than a mapping and possible where there is none. 1, 2, 4 or 8 bytes at a
+    /// multiple of their number go to the device as one access; more bytes as several, ascending.
+    /// EINVAL: outside the region, or not allowed there. EIO: the device does not answer (memory decoding
+    /// off, powered down).
+    virtual Result<> read(Region region, std::uint64_t offset, std::span<std::byte> bytes) = 0;
+    virtual Result<> write(Region region, std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+
+    /// Config space, mediated: the only way to it.
+    virtual config::Space& config() noexcept = 0;
+
+    virtual Interrupts& interrupts() noexcept = 0;
+
+    /// Resets the function; config space, BARs included, is as before afterwards, interrupts stay configured.
+    /// EOPNOTSUPP: it cannot be. EAGAIN: somebody else holds it; try again.
+    virtual Result<> reset() = 0;
+
+    /// What the device may reach. Never null; shared with every device that was opened into it.
+    const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }
+
+  protected:
+    Device(Identity identity, std::shared_ptr<AddressSpace> space) noexcept
+        : space_(std::move(space))
+        , identity_(std::move(identity)) {}
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    /// Checks map()'s, read()'s and write()'s arguments against region(): each transport's first step.
+    Result<> check_map(Region region, std::uint64_t offset, std::uint64_t size) const;
+    Result<> check_access(Region region, std::uint64_t offset, std::uint64_t size, bool write) const;
+
+  private:
+    std::shared_ptr<AddressSpace> space_;
+    Identity identity_;
+};
+
+} // namespace sluice::inline v1::device
