@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// expect: write
+#include <sluice/reg/map.hpp>
+
+using namespace sluice;
+
+#ifdef MISUSE
+constexpr auto kind = reg::Access::ro;
+#else
+constexpr auto kind = reg::Access::rw;
+#endif
+struct A : reg::Register<A, 0x00, std::uint32_t, kind> {};
+void touch(reg::Io& io) {
+    A::from(1).write(io);
+}
