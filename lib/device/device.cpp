@@ -7,22 +7,6 @@
 
 namespace sluice::inline v1::device {
 
-const char* name(Irq irq) noexcept {
-    switch (irq) {
-    case Irq::intx:
-        return "INTx";
-    case Irq::msi:
-        return "MSI";
-    case Irq::msix:
-        return "MSI-X";
-    case Irq::error:
-        return "error";
-    case Irq::request:
-        return "request";
-    }
-    return "unknown";
-}
-
 const char* name(Region region) noexcept {
     static constexpr const char* names[] = {"BAR0", "BAR1", "BAR2", "BAR3", "BAR4", "BAR5", "ROM"};
     const auto index = static_cast<std::size_t>(region);

@@ -80,8 +80,9 @@ class AddressSpace {
     virtual Result<> do_map(Iova iova, std::span<std::byte> memory, DmaAccess access) = 0;
     virtual Result<> do_unmap(Iova iova, std::uint64_t size) = 0;
 
-    /// Mappings in the table, for info().
+    /// Mappings in the table: for info(), and for do_map(), whose new one counts.
     std::uint64_t entries() const;
+    std::uint64_t entries_locked() const noexcept { return table_.size(); }
 
   private:
     struct Entry {

@@ -3,11 +3,17 @@
 /// A device's interrupts, delivered by eventfds.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include <sluice/base/error.hpp>
+
+namespace sluice::inline v1::config {
+class Space;
+}
 
 namespace sluice::inline v1::device {
 
@@ -27,8 +33,8 @@ const char* name(Irq irq) noexcept;
 
 struct IrqInfo {
     std::uint32_t count = 0; ///< vectors that the device has; 0 when there are none of this kind
-    bool maskable = false;   ///< takes mask() and unmask()
-    bool automasked = false; ///< masks itself when it fires; unmask() to get the next
+    bool maskable = false;   ///< takes mask_intx() and unmask_intx()
+    bool automasked = false; ///< masks itself when it fires; unmask to get the next
     bool can_add = false;    ///< set() may add vectors while others are live
 };
 
@@ -39,33 +45,60 @@ class Interrupts {
   public:
     virtual ~Interrupts() = default;
 
-    virtual IrqInfo info(Irq irq) const noexcept = 0;
+    const IrqInfo& info(Irq irq) const noexcept { return infos_[static_cast<std::size_t>(irq)]; }
+
+    /// Vectors that are on.
+    std::uint32_t active(Irq irq) const noexcept { return active_[static_cast<std::size_t>(irq)]; }
 
     /// Turns `irq` on with eventfds.size() vectors, the first being vector 0; −1 keeps a vector with no
-    /// eventfd. INTx, error and request take exactly one; INTx is unmasked afterwards.
+    /// eventfd. INTx, error and request take exactly one, not −1; INTx is unmasked afterwards.
     /// EINVAL: none or too many vectors, no such kind. EBUSY: it is on already, or another of INTx, MSI and
     /// MSI-X is. ENOSPC: the host has fewer vectors left.
-    virtual Result<> enable(Irq irq, std::span<const int> eventfds) = 0;
+    Result<> enable(Irq irq, std::span<const int> eventfds);
 
     /// Replaces the eventfds of vectors `first`… of a kind that is on, −1 takes one away. Vectors beyond
     /// those that are on are added live where info().can_add says so, and are EINVAL elsewhere.
-    virtual Result<> set(Irq irq, std::uint32_t first, std::span<const int> eventfds) = 0;
+    Result<> set(Irq irq, std::uint32_t first, std::span<const int> eventfds);
 
     /// Turns `irq` off. Not an error when it is off.
-    virtual Result<> disable(Irq irq) = 0;
+    Result<> disable(Irq irq);
 
     /// Stops and restarts delivery of INTx. EINVAL when INTx is not on.
-    virtual Result<> mask_intx() = 0;
-    virtual Result<> unmask_intx() = 0;
+    Result<> mask_intx();
+    Result<> unmask_intx();
 
     /// Signals vector `vector` as if the device had: for tests of the path to the eventfd.
     /// EINVAL when that vector is not on.
-    virtual Result<> trigger(Irq irq, std::uint32_t vector) = 0;
+    Result<> trigger(Irq irq, std::uint32_t vector);
 
   protected:
-    Interrupts() = default;
+    using Infos = std::array<IrqInfo, irq_count>;
+
+    /// `device` names the device in errors.
+    Interrupts(std::string device, const Infos& infos) noexcept
+        : device_(std::move(device))
+        , infos_(infos) {}
     Interrupts(const Interrupts&) = delete;
     Interrupts& operator=(const Interrupts&) = delete;
+
+    /// Keeps `space` told which kind is on; null ends that.
+    void follow(config::Space* space) noexcept { config_ = space; }
+
+    /// What the public functions promise, after their arguments were checked. do_set of vectors from `first`
+    /// when `irq` is off turns it on.
+    virtual Result<> do_set(Irq irq, std::uint32_t first, std::span<const int> eventfds) = 0;
+    virtual Result<> do_disable(Irq irq) = 0;
+    virtual Result<> do_mask_intx(bool masked) = 0;
+    virtual Result<> do_trigger(Irq irq, std::uint32_t vector) = 0;
+
+  private:
+    std::string object(Irq irq) const;
+    void tell_config() noexcept;
+
+    const std::string device_;
+    const Infos infos_;
+    std::array<std::uint32_t, irq_count> active_{};
+    config::Space* config_ = nullptr;
 };
 
 } // namespace sluice::inline v1::device
