@@ -1,0 +1,206 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What suites share; a suite begins with: . "$GUEST/lib.sh"
+# From the agent: TREE (the source tree), GUEST (this folder), CHANNEL, SUITE, KERNEL, MODEL, TRANSPORT, NIC_ROLE=SLOT.
+
+readonly DEVBIND=$TREE/build/apps/devbind/sluice-devbind
+readonly TESTPMD=$TREE/build/apps/testpmd/sluice-testpmd
+readonly PCI=/sys/bus/pci/devices
+
+say() { printf '%s\n' "$*"; }
+
+# --- results ---
+pass() { printf '@@case %s pass\n' "$1"; }
+fail() {
+    printf '@@case %s fail %s\n' "$1" "${*:2}"
+    return 1
+}
+# check NAME CMD…: a case that passes when CMD does; its output is the reason when it does not.
+check() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        pass "$name"
+    else
+        printf '%s\n' "$output"
+        fail "$name" "$* said: $(tail -n 1 <<< "$output")"
+    fi
+}
+
+# --- the host (host/services.py) ---
+# host SECONDS REQUEST…: prints the answer's lines.
+host() {
+    local seconds=$1 line end
+    shift
+    end=$((SECONDS + seconds))
+    exec 4<> "$CHANNEL"
+    printf '@@host %s\n' "$*" >&4
+    while IFS= read -r -t $((end - SECONDS + 1)) -u 4 line; do
+        case $line in
+        =*) printf '%s\n' "${line#=}" ;;
+        .) break ;;
+        esac
+    done
+    exec 4>&-
+    [ "${line:-}" = . ]
+}
+qmp() { host 10 qmp "$@"; }
+
+# --- devices ---
+# at SLOT: the device behind the root port of that slot.
+at() {
+    local path
+    for path in "$PCI/0000:00:$(printf %02x "$1").0"/0000:*; do
+        [ ! -e "$path/vendor" ] || basename "$path"
+    done
+}
+link_name() { [ ! -e "$1" ] || basename "$(readlink "$1")"; }
+driver_of() { link_name "$PCI/$1/driver"; }
+group_of() { link_name "$PCI/$1/iommu_group"; }
+
+# hugepages MIB
+hugepages() {
+    mountpoint -q /dev/hugepages || mount -t hugetlbfs none /dev/hugepages
+    echo $(($1 / 2)) > /proc/sys/vm/nr_hugepages
+    [ "$(cat /proc/sys/vm/nr_hugepages)" = $(($1 / 2)) ]
+}
+
+# The PCI driver that stands for a transport.
+pci_driver() {
+    case $1 in
+    dpdk | vfio) echo vfio-pci ;;
+    sluice_pci) echo sluice-pci ;;
+    esac
+}
+module_file() { echo "$TREE/build/kmod/$KERNEL/sluice_pci.ko"; }
+# load_driver TRANSPORT [MODULE PARAMETERS…]
+load_driver() {
+    case $1 in
+    sluice_pci) [ -d /sys/module/sluice_pci ] || insmod "$(module_file)" "${@:2}" ;;
+    *) modprobe vfio-pci ;;
+    esac
+}
+# bind DRIVER BDF…: by sluice-devbind where it is built, by sysfs elsewhere.
+bind() {
+    local driver=$1 bdf
+    shift
+    if [ -x "$DEVBIND" ]; then
+        "$DEVBIND" -b "$driver" "$@"
+    else
+        sysfs_bind "$driver" "$@"
+    fi
+    for bdf; do
+        [ "$(driver_of "$bdf")" = "$driver" ] || return 1
+    done
+}
+sysfs_bind() {
+    local driver=$1 bdf
+    shift
+    for bdf; do
+        sysfs_unbind "$bdf"
+        echo "$driver" > "$PCI/$bdf/driver_override"
+        echo "$bdf" > /sys/bus/pci/drivers_probe
+    done
+}
+sysfs_unbind() {
+    local bdf
+    for bdf; do
+        [ ! -e "$PCI/$bdf/driver" ] || echo "$bdf" > "$PCI/$bdf/driver/unbind"
+        echo > "$PCI/$bdf/driver_override"
+    done
+}
+
+# --- network namespaces on the kernel's NICs ---
+# netns NAME SLOT ADDRESS/BITS
+netns() {
+    local bdf interface
+    modprobe virtio_net
+    bdf=$(at "$2")
+    wait_for 10 test -e "$PCI/$bdf"/virtio*/net || return 1
+    interface=$(basename "$PCI/$bdf"/virtio*/net/*)
+    ip netns add "$1"
+    ip link set "$interface" netns "$1"
+    ip -n "$1" link set lo up
+    ip -n "$1" address add "$3" dev "$interface"
+    ip -n "$1" link set "$interface" up
+}
+in_ns() { ip netns exec "$@"; }
+
+# --- waiting ---
+# wait_for SECONDS CMD…
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" > /dev/null 2>&1; do
+        [ $SECONDS -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+# --- an application under test ---
+# app_start CMD…: in the background; its output is in $APP_LOG, its standard input stays open.
+app_start() {
+    APP_LOG=$(mktemp /tmp/app.XXXXXX)
+    APP_INPUT=$APP_LOG.in
+    mkfifo "$APP_INPUT"
+    exec 5<> "$APP_INPUT"
+    stdbuf -oL "$@" <&5 > "$APP_LOG" 2>&1 5>&- &
+    APP_PID=$!
+}
+app_runs() { kill -0 "$APP_PID" 2> /dev/null; }
+# app_wait PATTERN SECONDS: until its output has such a line.
+app_wait() {
+    local end=$((SECONDS + $2))
+    until grep -qE -- "$1" "$APP_LOG"; do
+        app_runs && [ $SECONDS -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+app_say() { printf '%s\n' "$*" >&5; }
+# app_stop [SIGNAL [SECONDS]]: returns its status; killed when it does not end.
+app_stop() {
+    local status=0
+    kill -s "${1:-INT}" "$APP_PID" 2> /dev/null
+    wait_for "${2:-15}" app_ended || {
+        say "it does not end on ${1:-INT}"
+        kill -s KILL "$APP_PID"
+    }
+    wait "$APP_PID" || status=$?
+    exec 5>&-
+    return "$status"
+}
+app_ended() { ! app_runs; }
+
+# --- forwarding between two devices, by our application or by DPDK's ---
+# forward_start TRANSPORT BDF BDF [TESTPMD OPTIONS…]
+forward_start() {
+    local transport=$1 left=$2 right=$3
+    shift 3
+    case $transport in
+    dpdk) app_start dpdk-testpmd -l 0-1 -m 256 --no-telemetry -a "$left" -a "$right" -- -i --total-num-mbufs=16384 --auto-start "$@" ;;
+    *) app_start "$TESTPMD" -l 0-1 -m 256 -a "$left" -a "$right" -- "$@" ;;
+    esac
+    if ! app_wait 'packet forwarding - ports' 40; then
+        tail -n 20 "$APP_LOG"
+        return 1
+    fi
+}
+# forward_stop: ends it with its report.
+forward_stop() {
+    case $1 in
+    dpdk)
+        app_say stop
+        app_say quit
+        app_wait 'Bye' 20
+        ;;
+    *) app_stop INT ;;
+    esac
+}
+# reported PORT rx|tx: packets, from the report's section for that port.
+reported() {
+    awk -v port="$1" -v key="${2^^}-packets:" '
+        /Forward statistics for port/ { here = $0 ~ "port " port " " }
+        /Accumulated/ { here = 0 }
+        here { for (i = 1; i < NF; i++) if ($i == key) value = $(i + 1) }
+        END { print value }' "$APP_LOG"
+}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What devices a guest has, as data.
+
+A suite names one topology, a set of roles on wires; a machine carries the topologies of all the suites that run in it.
+Every device sits alone behind a root port, and a suite finds it by that port's slot: the variable NIC_LEFT=5 says that
+role `left` is behind slot 5.
+"""
+import dataclasses
+
+# What the guest's driver under test is called, and the device of QEMU that it drives.
+MODELS = {
+    "e1000e": "e1000e",
+    "e1000": "e1000",
+    "igb": "igb",
+    "vmxnet3": "vmxnet3",
+    "virtio": "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile=",
+}
+# The guest kernel's own NIC: not behind the IOMMU, where virtio is half as fast and loses frames with a long ring.
+KERNEL_NIC = "virtio-net-pci,disable-legacy=on,romfile=,rx_queue_size=1024"
+QEMU10_ONLY = {"igb"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Role:
+    name: str
+    device: str = ""      # empty: the NIC model under test
+    wire: str = ""        # roles of one machine on the same wire share a hub; "host" is a socket to a host process
+
+
+TOPOLOGIES = {
+    # netns a – hub – left (under test) – right (under test) – hub – netns b
+    "main": (Role("left", wire="0"), Role("right", wire="1"),
+             Role("a", KERNEL_NIC, wire="0"), Role("b", KERNEL_NIC, wire="1")),
+    # a host process – left – right – the same host process
+    "frames": (Role("left", wire="host"), Role("right", wire="host")),
+    # one NIC that nobody talks to, and QEMU's teaching device, which does DMA where it is told
+    "solo": (Role("left", wire="0"), Role("edu", "edu")),
+    "none": (),
+}
+
+
+class Devices:
+    """The devices of one machine: each topology asked for, once for each model."""
+
+    FIRST_SLOT = 4
+
+    def __init__(self, run_folder):
+        self.run_folder, self.arguments, self.slots, self.sockets = run_folder, [], {}, {}
+        self.next_slot, self.next_hub = self.FIRST_SLOT, 0
+
+    def add(self, topology, model):
+        if (topology, model) in self.slots:
+            return
+        hubs, slots = {}, {}
+        for role in TOPOLOGIES[topology]:
+            slots[role.name] = self.next_slot
+            self.add_device(role, role.device or MODELS[model], hubs, (topology, model))
+        self.slots[topology, model] = slots
+
+    def add_device(self, role, device, hubs, key):
+        slot = self.next_slot
+        self.next_slot += 1
+        self.arguments += ["-device", f"pcie-root-port,id=port{slot},chassis={slot},slot={slot},addr={slot:#x}"]
+        netdev = ""
+        if role.wire == "host":
+            path = f"{self.run_folder}/net{slot}"
+            self.sockets.setdefault(key, {})[role.name] = path
+            self.arguments += ["-netdev", f"stream,id=net{slot},server=on,addr.type=unix,addr.path={path}"]
+            netdev = f",netdev=net{slot}"
+        elif role.wire:
+            if role.wire not in hubs:
+                hubs[role.wire] = self.next_hub
+                self.next_hub += 1
+            self.arguments += ["-netdev", f"hubport,id=net{slot},hubid={hubs[role.wire]}"]
+            netdev = f",netdev=net{slot}"
+        self.arguments += ["-device", f"{device},id=dev{slot},bus=port{slot}{netdev}"]
+
+    def variables(self, topology, model):
+        """NIC_ROLE=SLOT for the suite."""
+        return {f"NIC_{role.upper()}": str(slot) for role, slot in self.slots[topology, model].items()}
