@@ -51,13 +51,15 @@ std::optional<std::uint64_t> read_number(const std::string& path) {
     return parse_number(read_line(path));
 }
 
-std::string link_name(const std::string& path) {
+std::string link_target(const std::string& path) {
     char target[4096];
     ssize_t length = ::readlink(path.c_str(), target, sizeof target);
-    if (length <= 0)
-        return {};
-    std::string_view text(target, static_cast<std::size_t>(length));
-    return std::string(text.substr(text.rfind('/') + 1));
+    return length <= 0 ? std::string() : std::string(target, static_cast<std::size_t>(length));
+}
+
+std::string link_name(const std::string& path) {
+    std::string target = link_target(path);
+    return target.substr(target.rfind('/') + 1);
 }
 
 std::vector<std::string> list(const std::string& path) {

@@ -17,6 +17,8 @@ std::string read_line(const std::string& path);
 /// A number as the kernel writes it, decimal or with 0x before it.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 std::optional<std::uint64_t> read_number(const std::string& path);
+/// What a link holds; empty when it is no link.
+std::string link_target(const std::string& path);
 /// The last component of a link's target; empty when it is no link.
 std::string link_name(const std::string& path);
 /// Names in a folder, sorted, without "." and "..".
