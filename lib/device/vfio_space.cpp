@@ -12,7 +12,6 @@ namespace sluice::inline v1::device {
 
 namespace {
 
-// VFIO says how many mappings are still free, not how many there may be: the largest sum seen is the limit.
 constexpr const char* container_path = "/dev/vfio/vfio";
 
 unsigned bits_of(const std::vector<IovaRange>& ranges) {
@@ -46,18 +45,22 @@ Result<std::shared_ptr<VfioSpace>> VfioSpace::create() {
 }
 
 Result<VfioSpace::Use> VfioSpace::attach(const std::shared_ptr<VfioSpace>& space, unsigned number,
-                                         UniqueFd fd) {
+                                         UniqueFd& fd) {
     const std::string object = "IOMMU group " + std::to_string(number);
     const std::lock_guard lock(space->groups_mutex_);
     int container = space->container_.get();
     if (::ioctl(fd.get(), VFIO_GROUP_SET_CONTAINER, &container) != 0)
         return fail_errno("cannot attach a group to this address space", object);
     if (space->groups_.empty() && ::ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) != 0) {
-        auto error = Error::from_errno("cannot give a group an IOMMU domain: the kernel's log says why (an "
-                                       "interrupt-remapping IOMMU is needed)",
-                                       object);
+        const int code = errno;
         ::ioctl(fd.get(), VFIO_GROUP_UNSET_CONTAINER);
-        return tl::unexpected<Error>(std::move(error));
+        return fail(code,
+                    code == EPERM
+                        ? "cannot give a group an IOMMU domain, its interrupts are not isolated: turn "
+                          "interrupt remapping on, or accept the risk with vfio_iommu_type1's "
+                          "allow_unsafe_interrupts=1"
+                        : "cannot give a group an IOMMU domain: the kernel's log says why",
+                    object);
     }
     Group& group = space->groups_[number];
     group.fd = std::move(fd);
@@ -65,9 +68,12 @@ Result<VfioSpace::Use> VfioSpace::attach(const std::shared_ptr<VfioSpace>& space
     return Use(space, number);
 }
 
-VfioSpace::Use VfioSpace::share(const std::shared_ptr<VfioSpace>& space, unsigned number) {
+std::optional<VfioSpace::Use> VfioSpace::share(const std::shared_ptr<VfioSpace>& space, unsigned number) {
     const std::lock_guard lock(space->groups_mutex_);
-    ++space->groups_.at(number).uses;
+    const auto group = space->groups_.find(number);
+    if (group == space->groups_.end())
+        return std::nullopt;
+    ++group->second.uses;
     return Use(space, number);
 }
 

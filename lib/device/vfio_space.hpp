@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include <sluice/base/unique_fd.hpp>
 #include <sluice/device/address_space.hpp>
@@ -37,12 +39,12 @@ class VfioSpace final : public AddressSpace {
     /// A container with no group yet; it can map nothing before the first attach().
     static Result<std::shared_ptr<VfioSpace>> create();
 
-    /// Attaches the open group `fd`, or only counts a further use if the group is here already. EINVAL: its
-    /// IOMMU cannot take this container's mappings.
-    static Result<Use> attach(const std::shared_ptr<VfioSpace>& space, unsigned group, UniqueFd fd);
+    /// Attaches the open group `fd`. EINVAL: its IOMMU cannot take this container's mappings.
+    /// Takes `fd` over if it succeeds.
+    static Result<Use> attach(const std::shared_ptr<VfioSpace>& space, unsigned group, UniqueFd& fd);
 
-    /// A further use of a group that is attached here.
-    static Use share(const std::shared_ptr<VfioSpace>& space, unsigned group);
+    /// A further use of a group, if it is attached here.
+    static std::optional<Use> share(const std::shared_ptr<VfioSpace>& space, unsigned group);
 
     Result<SpaceInfo> info() const override;
 
