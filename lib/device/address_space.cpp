@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sluice/device/address_space.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
@@ -109,6 +110,30 @@ std::optional<std::span<std::byte>> AddressSpace::translate(Iova iova, std::size
     if (size > entry->second.memory.size() - offset)
         return std::nullopt;
     return entry->second.memory.subspan(offset, size);
+}
+
+std::optional<Iova> AddressSpace::find_free(std::uint64_t size) const {
+    const auto facts = info();
+    if (!facts || size == 0 || facts->granule() == 0)
+        return std::nullopt;
+    const std::uint64_t granule = facts->granule();
+    const std::lock_guard lock(mutex_);
+    for (const IovaRange& range : facts->ranges) {
+        // Page 0 stays free: drivers and devices take it for "none".
+        std::uint64_t at = std::max(range.first.value, granule);
+        at = (at + granule - 1) & ~(granule - 1);
+        for (auto entry = table_.begin(); entry != table_.end(); ++entry) {
+            const std::uint64_t end = entry->first + entry->second.memory.size();
+            if (end <= at)
+                continue;
+            if (entry->first >= at && entry->first - at >= size)
+                break;
+            at = end;
+        }
+        if (at <= range.last.value && range.last.value - at >= size - 1)
+            return Iova{at};
+    }
+    return std::nullopt;
 }
 
 std::optional<Iova> AddressSpace::iova_of(const void* address) const {

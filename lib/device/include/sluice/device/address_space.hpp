@@ -65,6 +65,10 @@ class AddressSpace {
     /// The process's memory behind [iova, iova + size), if one mapping holds all of it and allows `access`.
     std::optional<std::span<std::byte>> translate(Iova iova, std::size_t size, DmaAccess access) const;
 
+    /// The lowest IOVA with `size` free bytes from it inside one range, a multiple of the granule; none if
+    /// there is no such gap.
+    std::optional<Iova> find_free(std::uint64_t size) const;
+
     /// Where the device finds `address`, if it is mapped here.
     std::optional<Iova> iova_of(const void* address) const;
 
