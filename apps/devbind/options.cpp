@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "options.hpp"
+
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "categories.hpp"
+#include "devbind.hpp"
+
+namespace sluice::devbind {
+
+namespace {
+
+constexpr const char* description =
+    "Shows which drivers hold the PCI devices, gives devices to userspace and back.";
+
+constexpr const char* examples =
+    R"(Devices: 0000:01:00.0, 01:00.0, a wildcard such as '0000:01:*', or an interface such as eth1.
+Exit: 0 done, 1 refused, 2 wrong arguments or could not run.
+
+  sluice-devbind --status
+  sluice-devbind --bind sluice-pci 01:00.0 eth2     to userspace, with the Sluice driver
+  sluice-devbind --bind auto '0000:01:*'            to what serves each device best
+  sluice-devbind --bind e1000e 01:00.0              back to its kernel driver
+  sluice-devbind --unbind 01:00.0                   to no driver)";
+
+Parsed stop(int code, std::string text) {
+    Parsed parsed;
+    parsed.stop = true;
+    parsed.code = code;
+    parsed.text = std::move(text);
+    return parsed;
+}
+
+Parsed wrong(std::string_view text) {
+    return stop(exit_wrong, fmt::format("sluice-devbind: {}; --help shows how\n", text));
+}
+
+std::string category_list() {
+    std::vector<std::string_view> names;
+    for (const auto& category : categories())
+        names.push_back(category.option);
+    std::ranges::sort(names);
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Parsed checked(Parsed parsed, bool bind, bool unbind) {
+    auto& options = parsed.options;
+    if (bind && unbind)
+        return wrong("--bind and --unbind exclude each other");
+    options.act = bind || unbind;
+    if (bind && options.driver.empty())
+        return wrong("--bind needs the name of a driver");
+    if (unbind || options.driver == "none" || options.driver == "None")
+        options.driver.clear();
+    if (!options.status_dev.empty()) {
+        auto known = categories();
+        if (std::ranges::find(known, options.status_dev, &Category::option) == known.end())
+            return wrong(fmt::format("--status-dev {}: no such class of devices; there are {}",
+                                     options.status_dev, category_list()));
+        options.status = true;
+    }
+    if (options.json && !options.act && !options.groups)
+        options.status = true;
+    if (!options.act && !options.status && !options.groups)
+        return wrong("nothing to do; give --status, --groups, --bind or --unbind");
+    if (options.act && options.devices.empty())
+        return wrong(bind ? "--bind needs devices after the driver" : "--unbind needs devices");
+    if (!options.act && (options.force || options.noiommu || options.dry_run))
+        return wrong("--force, --noiommu-mode and --dry-run go with --bind or --unbind");
+    if (options.status && !options.act && !options.groups && !options.devices.empty())
+        return wrong(fmt::format("{}: --status takes no devices", options.devices.front()));
+    return parsed;
+}
+
+} // namespace
+
+Parsed parse_options(std::vector<std::string> arguments) {
+    Parsed parsed;
+    auto& options = parsed.options;
+    bool unbind = false;
+    CLI::App app(description, "sluice-devbind");
+    app.footer(examples);
+    app.add_flag("-s,--status", options.status, "Show devices by class and driver");
+    app.add_option("--status-dev", options.status_dev, "Show one class: " + category_list())
+        ->type_name("CLASS");
+    auto* bind =
+        app.add_option("-b,--bind", options.driver,
+                       "Bind to this driver; auto: sluice-pci where a Sluice driver serves the device, "
+                       "else vfio-pci; none: as --unbind")
+            ->type_name("DRIVER");
+    app.add_flag("-u,--unbind", unbind,
+                 "Take devices from their drivers; dpdk: all that userspace drivers hold");
+    app.add_flag("--force", options.force,
+                 "Go on where a device is in use: routes, bonds, mounts, this ssh session");
+    app.add_flag("--noiommu-mode", options.noiommu,
+                 "Without an IOMMU, let the module go on: the device can then "
+                 "write to all memory");
+    app.add_flag("--groups", options.groups, "Show IOMMU groups, and why one cannot be used");
+    app.add_flag("--json", options.json, "Print one JSON object");
+    app.add_flag("-n,--dry-run", options.dry_run, "Check and show what would be done, and change nothing");
+    app.add_option("--root", options.root, "For tests: find sys, proc, dev and lib/modules below this folder")
+        ->type_name("DIR");
+    app.add_option("devices", options.devices, "Which devices")->type_name("DEVICE");
+    std::ranges::reverse(arguments);
+    try {
+        app.parse(std::move(arguments));
+    } catch (const CLI::CallForHelp&) {
+        return stop(exit_done, app.help());
+    } catch (const CLI::ParseError& error) {
+        return wrong(error.what());
+    }
+    return checked(std::move(parsed), bind->count() > 0, unbind);
+}
+
+} // namespace sluice::devbind
