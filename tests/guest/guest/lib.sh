@@ -110,6 +110,13 @@ sysfs_unbind() {
     done
 }
 
+# unbind BDF…: back to the driver that the kernel gives it.
+unbind() {
+    local bdf
+    sysfs_unbind "$@"
+    for bdf; do echo "$bdf" > /sys/bus/pci/drivers_probe; done
+}
+
 # --- network namespaces on the kernel's NICs ---
 # netns NAME SLOT ADDRESS/BITS
 netns() {
@@ -125,6 +132,8 @@ netns() {
     ip -n "$1" link set "$interface" up
 }
 in_ns() { ip netns exec "$@"; }
+# listens NAME PORT
+listens() { in_ns "$1" ss -Htln "sport = :$2" | grep -q .; }
 
 # --- waiting ---
 # wait_for SECONDS CMD…
@@ -177,7 +186,7 @@ forward_start() {
     local transport=$1 left=$2 right=$3
     shift 3
     case $transport in
-    dpdk) app_start dpdk-testpmd -l 0-1 -m 256 --no-telemetry -a "$left" -a "$right" -- -i --total-num-mbufs=16384 --auto-start "$@" ;;
+    dpdk) app_start dpdk-testpmd -l 0-1 -m 256 --no-telemetry -a "$left" -a "$right" -- --total-num-mbufs=16384 "$@" ;;
     *) app_start "$TESTPMD" -l 0-1 -m 256 -a "$left" -a "$right" -- "$@" ;;
     esac
     if ! app_wait 'packet forwarding - ports' 40; then
@@ -185,16 +194,14 @@ forward_start() {
         return 1
     fi
 }
-# forward_stop: ends it with its report.
-forward_stop() {
-    case $1 in
-    dpdk)
-        app_say stop
-        app_say quit
-        app_wait 'Bye' 20
-        ;;
-    *) app_stop INT ;;
-    esac
+# forward_stop: ends it, with its report.
+forward_stop() { app_stop INT; }
+# live: the latest of its periodic statistics, in one line.
+live() {
+    tail -n 40 "$APP_LOG" | awk '
+        /NIC statistics for port/ { for (i = 1; i < NF; i++) if ($i == "port") port = $(i + 1) }
+        { for (i = 1; i < NF; i++) if ($i ~ /^[RT]X-packets:$/) seen[port, substr($i, 1, 2)] = $(i + 1) }
+        END { for (p = 0; p < 2; p++) printf "port %d: rx %d tx %d  ", p, seen[p, "RX"], seen[p, "TX"] }'
 }
 # reported PORT rx|tx: packets, from the report's section for that port.
 reported() {
