@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// The modern PCI transport. virtio 1.2 §4.1.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include <sluice/device/device.hpp>
+#include <sluice/device/region_io.hpp>
+
+#include "regs.hpp"
+#include "transport.hpp"
+
+namespace sluice::inline v1::virtio {
+
+/// A part of a BAR as its capability describes it. An access that is not inside reads as ones, or is lost.
+class Window final : public reg::Io {
+  public:
+    Window() noexcept = default;
+    Window(reg::Io& bar, std::size_t offset, std::size_t size) noexcept
+        : bar_(&bar)
+        , offset_(offset)
+        , size_(size) {}
+
+    std::size_t size() const noexcept override { return size_; }
+    std::uint64_t read(std::size_t offset, unsigned width) noexcept override;
+    void write(std::size_t offset, unsigned width, std::uint64_t value) noexcept override;
+    volatile std::byte* pointer(std::size_t offset, unsigned width) noexcept override;
+
+  private:
+    bool holds(std::size_t offset, unsigned width) const noexcept {
+        return width <= size_ && offset <= size_ - width;
+    }
+
+    reg::Io* bar_ = nullptr;
+    std::size_t offset_ = 0;
+    std::size_t size_ = 0;
+};
+
+class PciTransport final : public Transport {
+  public:
+    /// Finds the device's structures and turns memory decoding and bus mastering on. `device` outlives it.
+    /// ENODEV: not a virtio device with a modern interface. EIO: a structure that is not where it can be.
+    static Result<std::unique_ptr<PciTransport>> create(device::Device& device);
+
+    ~PciTransport() override;
+
+    Result<> reset() override;
+    Result<Features> negotiate(Features wanted) override;
+    Features offered() const noexcept override { return offered_; }
+    std::uint16_t queues() const noexcept override;
+    std::uint16_t max_queue_size(std::uint16_t queue) override;
+    Result<QueueDoorbell> set_queue(std::uint16_t queue, const QueueSetup& setup) override;
+    Result<> set_config_vector(std::uint16_t vector) override;
+    Result<> run() override;
+    Health health() noexcept override;
+    reg::Io& config() noexcept override { return config_; }
+    std::uint8_t config_generation() noexcept override;
+    void isolate() noexcept override;
+
+  private:
+    using Common = reg::View<common::Map>;
+
+    explicit PciTransport(device::Device& device) noexcept
+        : device_(device) {}
+
+    Result<> find_structures();
+    Result<> add_structure(std::uint32_t capability);
+    Result<reg::Io*> bar(unsigned index);
+    Common common() const noexcept { return *view_; }
+    void add_status(common::DeviceStatus bits);
+
+    device::Device& device_;
+    std::array<std::unique_ptr<device::RegionIo>, 6> bars_;
+    Window common_;
+    Window notify_;
+    Window config_;
+    std::uint32_t notify_multiplier_ = 0;
+    std::optional<Common> view_;
+    Features offered_;
+};
+
+} // namespace sluice::inline v1::virtio
