@@ -83,7 +83,10 @@ Parsed parse_options(std::vector<std::string> arguments) {
     bool unbind = false;
     CLI::App app(description, "sluice-devbind");
     app.footer(examples);
-    app.add_flag("-s,--status", options.status, "Show devices by class and driver");
+    auto flag = [&app](const char* names, bool& value, const char* help) {
+        app.add_flag(names, value, help)->disable_flag_override();
+    };
+    flag("-s,--status", options.status, "Show devices by class and driver");
     app.add_option("--status-dev", options.status_dev, "Show one class: " + category_list())
         ->type_name("CLASS");
     auto* bind =
@@ -91,16 +94,14 @@ Parsed parse_options(std::vector<std::string> arguments) {
                        "Bind to this driver; auto: sluice-pci where a Sluice driver serves the device, "
                        "else vfio-pci; none: as --unbind")
             ->type_name("DRIVER");
-    app.add_flag("-u,--unbind", unbind,
-                 "Take devices from their drivers; dpdk: all that userspace drivers hold");
-    app.add_flag("--force", options.force,
-                 "Go on where a device is in use: routes, bonds, mounts, this ssh session");
-    app.add_flag("--noiommu-mode", options.noiommu,
-                 "Without an IOMMU, let the module go on: the device can then "
-                 "write to all memory");
-    app.add_flag("--groups", options.groups, "Show IOMMU groups, and why one cannot be used");
-    app.add_flag("--json", options.json, "Print one JSON object");
-    app.add_flag("-n,--dry-run", options.dry_run, "Check and show what would be done, and change nothing");
+    flag("-u,--unbind", unbind, "Take devices from their drivers; dpdk: all that userspace drivers hold");
+    flag("--force", options.force, "Go on where a device is in use: routes, bonds, mounts, this ssh session");
+    flag("--noiommu-mode", options.noiommu,
+         "Without an IOMMU, let the module go on: the device can then "
+         "write to all memory");
+    flag("--groups", options.groups, "Show IOMMU groups, and why one cannot be used");
+    flag("--json", options.json, "Print one JSON object");
+    flag("-n,--dry-run", options.dry_run, "Check and show what would be done, and change nothing");
     app.add_option("--root", options.root, "For tests: find sys, proc, dev and lib/modules below this folder")
         ->type_name("DIR");
     app.add_option("devices", options.devices, "Which devices")->type_name("DEVICE");
