@@ -111,7 +111,10 @@ Parsed parse_options(std::vector<std::string> arguments) {
     } catch (const CLI::CallForHelp&) {
         return stop(exit_done, app.help());
     } catch (const CLI::ParseError& error) {
-        return wrong(error.what());
+        std::string_view text = error.what();
+        if (text.find("flag override") != std::string_view::npos)
+            return wrong(fmt::format("--{} takes no value", text.substr(0, text.find(' '))));
+        return wrong(text);
     }
     return checked(std::move(parsed), bind->count() > 0, unbind);
 }
