@@ -26,6 +26,7 @@ std::string Diagnostic::text() const {
     case DiagnosticKind::hidden_extended:
         return format("extended capability %04x at %03x has no table: hidden", id, offset);
     case DiagnosticKind::overlap:
+    case DiagnosticKind::overlap_extended:
         return format("byte %03x of capability %02x now belongs to capability %02x", offset, previous, id);
     case DiagnosticKind::overrun:
         return format("capability %02x at %03x claims bytes past the end: cut", id, offset);

@@ -12,6 +12,7 @@ enum class DiagnosticKind : std::uint8_t {
     hidden,            ///< a capability with no table: `id` at `offset`
     hidden_extended,   ///< the same in the extended list
     overlap,           ///< `offset` belonged to `previous` and now belongs to `id`
+    overlap_extended,  ///< the same in the extended list
     overrun,           ///< `id` at `offset` claims more bytes than there are; it was cut
     cut,               ///< `id` at `offset` runs into bytes of another capability; it was cut
     bad_pointer,       ///< the list points at `offset`, where no capability can be; it ends there

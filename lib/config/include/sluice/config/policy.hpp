@@ -24,7 +24,7 @@ enum class Rule : std::uint8_t {
     mask_pointers,
     stop_at_repeat,
     clamp_overrun,
-    keep_first_owner,
+    cut_at_next,
     unowned_read_only,
     hidden_read_zero,
     walk_without_express,
@@ -67,16 +67,6 @@ class RuleSet {
         return set;
     }
     constexpr bool has(Rule rule) const noexcept { return (bits_ >> static_cast<unsigned>(rule) & 1U) != 0; }
-    constexpr RuleSet with(Rule rule) const noexcept {
-        RuleSet set = *this;
-        set.bits_ |= 1U << static_cast<unsigned>(rule);
-        return set;
-    }
-    constexpr RuleSet without(Rule rule) const noexcept {
-        RuleSet set = *this;
-        set.bits_ &= ~(1U << static_cast<unsigned>(rule));
-        return set;
-    }
 
   private:
     std::uint32_t bits_ = 0;

@@ -41,10 +41,7 @@ class Space {
     static Result<Space> create(Backend& backend, Effects& effects, const Facts& facts,
                                 Policy policy = Policy::strict);
 
-    /// As above with the strict rules chosen one by one; `policy` names the kernel that the rest follows
-    /// (`strict`: 6.12).
-    static Result<Space> create(Backend& backend, Effects& effects, const Facts& facts, Policy policy,
-                                RuleSet rules);
+    struct State;
 
     Space(Space&&) noexcept;
     Space& operator=(Space&&) noexcept;
@@ -120,10 +117,14 @@ class Space {
     /// the shadow. For device-specific registers that only the caller knows.
     Result<void> assign(std::uint32_t offset, std::uint32_t length, std::uint8_t owner);
 
-    /// \cond internal
-    struct State;
-    const State& state() const noexcept { return *state_; }
-    /// \endcond
+    /// The rest of what a Space keeps, for tools and tests.
+    struct Status {
+        bool intx_disabled; ///< the virtual interrupt-disable bit as last acted on
+        bool bars_dirty;    ///< BARs were written and not read since
+        IrqType irq_type;
+        unsigned msi_limit; ///< log2 of MSI's vectors
+    };
+    Status status() const noexcept;
 
   private:
     explicit Space(std::unique_ptr<State> state) noexcept;
