@@ -73,17 +73,13 @@ class Runner:
                 raise machine.GuestDied(f"{death}\n{guest.tail()}") from None
             self.boots.append(time.monotonic() - begun)
             self.say(f"{config}: up in {self.boots[-1]:.1f} s ({machine.accelerator()})")
-            service = services.Services(guest)
-            try:
-                while jobs:
-                    self.run_job(guest, service, jobs.pop(0))
-            finally:
-                service.close()
+            while jobs:
+                self.run_job(guest, jobs.pop(0))
 
-    def run_job(self, guest, service, job):
+    def run_job(self, guest, job):
         outcome = Outcome(job)
         self.outcomes.append(outcome)
-        begun = time.monotonic()
+        begun, service = time.monotonic(), services.Services(guest, job)
         guest.send(job.line(guest.devices, self.settings))
         try:
             for line in guest.lines(job.suite.seconds * self.patience()):
@@ -93,7 +89,7 @@ class Runner:
                 elif kind == "cell":
                     outcome.cell = dict(word.split("=", 1) for word in rest.split() if "=" in word)
                 elif kind == "host":
-                    service.request(job, rest)
+                    service.request(rest)
                 elif kind == "done":
                     if rest != "0":
                         outcome.add("exit", False, f"status {rest}")
@@ -102,6 +98,7 @@ class Runner:
             outcome.add("guest", False, str(death))
             raise
         finally:
+            service.close()
             outcome.seconds = time.monotonic() - begun
             self.judge(outcome)
             if outcome.failures:
