@@ -62,7 +62,8 @@ struct sluice_version {
  *                node without CAP_SYS_RAWIO
  *   EOPNOTSUPP   DMA of a member is not cache coherent
  *   ENODEV       the last device has left
- * The kernel log says which member and why; /sys/class/sluice/N/state says it without opening.
+ * The kernel log says why. /sys/class/sluice/N/state says it without opening: idle (may be opened), open, blocked (a
+ * member's driver uses the kernel's DMA), unsafe (interrupts not isolated), incoherent, noiommu, removed.
  */
 
 #define SLUICE_GROUP_HAS_SPACE         (1U << 0) /**< attached to a space */
@@ -158,7 +159,7 @@ struct sluice_space_info {
  * SPACE_MAP: pin the caller's memory and map it at iova. flags: SLUICE_MAP_READ, _WRITE, at least one.
  * All or nothing.
  * EINVAL no access asked, length 0, vaddr, iova or length not a multiple of the granule, a sum that wraps, or not
- * inside one published range. EEXIST overlaps a mapping. ENOSPC entry limit. ENOMEM RLIMIT_MEMLOCK, or no memory.
+ * inside one published range. EINTR killed. EEXIST overlaps a mapping. ENOSPC entry limit. ENOMEM RLIMIT_MEMLOCK, or no memory.
  * EFAULT memory that is not there, not writable when WRITE is asked, or not ordinary memory (a BAR).
  */
 struct sluice_space_map {
@@ -176,7 +177,7 @@ struct sluice_space_map {
  * SPACE_UNMAP: unmap and unpin every mapping inside [iova, iova + length). flags: SLUICE_UNMAP_ALL. When it
  * returns, no device reaches that memory any more.
  * EINVAL unaligned, length 0, a sum that wraps, or the range cuts a mapping in two (nothing is unmapped then).
- * ENOENT nothing is mapped there (never with SLUICE_UNMAP_ALL).
+ * ENOENT nothing is mapped there (never with SLUICE_UNMAP_ALL). EBUSY another thread is mapping there.
  */
 struct sluice_space_unmap {
 	__u32 size;
@@ -203,8 +204,7 @@ struct sluice_space_unmap {
 /**
  * pread(), pwrite() and mmap() on the device fd take the region in the upper bits of the offset.
  *
- * Reads and writes of BARs and ROM are made in the largest naturally aligned pieces of at most 4 bytes (8 where the
- * caller asks for 8 aligned bytes and the host can). EINVAL: outside the region, or none there. EIO: memory decoding
+ * Reads and writes of BARs and ROM are made in the largest naturally aligned pieces of at most 4 bytes. EINVAL: outside the region, or none there. EIO: memory decoding
  * is off or the device is not in D0. The MSI-X table reads as ones and writes to it are dropped.
  *
  * Config reads are raw hardware, in naturally aligned pieces of 1, 2 and 4 bytes. Config writes reach hardware only

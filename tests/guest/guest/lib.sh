@@ -15,7 +15,9 @@ fail() {
     printf '@@case %s fail %s\n' "$1" "${*:2}"
     return 1
 }
-# check NAME CMD…: a case that passes when CMD does; its output is the reason when it does not.
+# verdict NAME STATUS REASON
+verdict() { if [ "$2" = 0 ]; then pass "$1"; else fail "$1" "$3"; fi; }
+# check NAME CMD…: a case that passes when CMD does; its output is the reason when it does not. CMD runs in a subshell.
 check() {
     local name=$1 output
     shift
@@ -34,6 +36,7 @@ host() {
     shift
     end=$((SECONDS + seconds))
     exec 4<> "$CHANNEL"
+    line=
     printf '@@host %s\n' "$*" >&4
     while IFS= read -r -t $((end - SECONDS + 1)) -u 4 line; do
         case $line in
@@ -108,13 +111,6 @@ sysfs_unbind() {
         [ ! -e "$PCI/$bdf/driver" ] || echo "$bdf" > "$PCI/$bdf/driver/unbind"
         echo > "$PCI/$bdf/driver_override"
     done
-}
-
-# unbind BDF…: back to the driver that the kernel gives it.
-unbind() {
-    local bdf
-    sysfs_unbind "$@"
-    for bdf; do echo "$bdf" > /sys/bus/pci/drivers_probe; done
 }
 
 # --- network namespaces on the kernel's NICs ---

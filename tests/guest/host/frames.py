@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sends frames into one port of a forwarder and compares, byte for byte, what comes out of the other.
+"""Stands at both ends of a forwarder: sends frames into one port and compares, byte for byte, what leaves the other.
 
-It stands at both ends: two sockets of QEMU's `-netdev stream`, where each frame follows its length in four bytes, big
-endian. At most `--window` frames are under way, fewer than a ring holds, so that every loss is the forwarder's.
-Prints one line for each size; `mix` is a size drawn for each frame. `probe` sends single frames until one comes through.
+usage: frames.py ROLE=DESCRIPTOR...   each a socket of QEMU's `-netdev stream`, where every frame follows its length in
+four bytes, big endian. Commands come on standard input, one a line; each is answered by lines and a "." at the end:
+    probe NEAR FAR SECONDS              single frames until one comes through, then silence
+    run NEAR FAR SIZES [COUNT [WINDOW [SEED]]]
+                                        frames of each size (60,1500,mix); `mix` draws a size for each frame. At most
+                                        WINDOW are under way, fewer than a ring holds: every loss is the forwarder's
+    flood NEAR FAR                      frames without regard to what arrives, until the next command
+    quiet                               nothing but taking what arrives
 """
-import argparse
+import os
 import random
 import select
 import socket
@@ -129,37 +134,63 @@ def settle(wires, seconds=0.3):
 def probe(near, far, seconds):
     """Waits for the path: sends a frame twice a second until one arrives."""
     deadline, sent, frame = time.monotonic() + seconds, 0, HEADER + PROBE.to_bytes(4, "big") + bytes(42)
+    taken = settle([near, far], 0)
     while time.monotonic() < deadline:
         near.queue(frame)
         near.flush()
         sent += 1
         if select.select([far], [], [], 0.5)[0]:
             break
-    return sent, settle([near, far])
+    taken += settle([near, far])
+    return f"probe sent={sent} received={taken}"
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--near", type=int, required=True, help="the descriptor of the socket that frames are sent on")
-    parser.add_argument("--far", type=int, required=True)
-    parser.add_argument("--sizes", default="")
-    parser.add_argument("--count", type=int, default=10000)
-    parser.add_argument("--window", type=int, default=128)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--probe", type=float, default=0, help="seconds to wait for the path first")
-    options = parser.parse_args()
-    near, far = Wire(options.near), Wire(options.far)
-    settle([near, far], 0)
-    if options.probe:
-        sent, received = probe(near, far, options.probe)
-        print(f"probe sent={sent} received={received}", flush=True)
-        if not received:
-            return 1
-    for size in filter(None, options.sizes.split(",")):
-        print(Run(near, far, size, options.count, options.window, options.seed).go(), flush=True)
-        settle([near, far], 0.05)
-    return 0
+class Peer:
+    """The commands, and what goes on between them."""
+
+    def __init__(self, wires):
+        self.wires, self.flooding, self.generator, self.number = wires, None, Generator("mix", 7), 0
+
+    def serve(self):
+        pending = b""
+        while True:
+            writers = [self.flooding] if self.flooding else []
+            readable, writable, _ = select.select([0, *self.wires.values()], writers, [])
+            for wire in self.wires.values():
+                if wire in readable:
+                    wire.receive()
+            if writable:
+                self.pour()
+            if 0 in readable:
+                data = os.read(0, 4096)
+                if not data:
+                    return
+                *lines, pending = (pending + data).split(b"\n")
+                for line in lines:
+                    self.command(line.decode().split())
+
+    def pour(self):
+        while len(self.flooding.out) < 1 << 14:
+            self.flooding.queue(self.generator.frame(self.number))
+            self.number += 1
+        self.flooding.flush()
+
+    def command(self, words):
+        self.flooding = None
+        verb, ends, rest = words[0], [self.wires[name] for name in words[1:3]], words[3:]
+        if verb == "flood":
+            self.flooding = ends[0]
+        elif verb == "probe":
+            print(probe(*ends, float(rest[0])))
+        elif verb == "run":
+            count, window, seed = (int(word) for word in [*rest[1:], *("10000", "128", "1")[len(rest) - 1:]])
+            for size in rest[0].split(","):
+                print(Run(*ends, size, count, window, seed).go(), flush=True)
+                settle(ends, 0.05)
+        elif verb != "quiet":
+            print(f"error: no command {verb}")
+        print(".", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    Peer({role: Wire(int(descriptor)) for role, _, descriptor in (word.partition("=") for word in sys.argv[1:])}).serve()

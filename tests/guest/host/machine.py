@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -89,7 +90,7 @@ class Guest:
             self.selector.unregister(key.fileobj)
             key.fileobj.close()
         self.selector.close()
-        for wire in self.wires.values():
+        for wire in itertools.chain.from_iterable(wires.values() for wires in self.wires.values()):
             wire.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -112,8 +113,7 @@ class Guest:
         self.qmp_file.readline()
         self.qmp("qmp_capabilities")
         for key, paths in self.devices.sockets.items():
-            for role, path in paths.items():
-                self.wires[(*key, role)] = self.connect(path)
+            self.wires[key] = {role: self.connect(path) for role, path in paths.items()}
         for line in self.lines(BOOT_SECONDS):
             if line.startswith("ready "):
                 return

@@ -73,13 +73,17 @@ class Runner:
                 raise machine.GuestDied(f"{death}\n{guest.tail()}") from None
             self.boots.append(time.monotonic() - begun)
             self.say(f"{config}: up in {self.boots[-1]:.1f} s ({machine.accelerator()})")
-            while jobs:
-                self.run_job(guest, jobs.pop(0))
+            service = services.Services(guest)
+            try:
+                while jobs:
+                    self.run_job(guest, service, jobs.pop(0))
+            finally:
+                service.close()
 
-    def run_job(self, guest, job):
+    def run_job(self, guest, service, job):
         outcome = Outcome(job)
         self.outcomes.append(outcome)
-        begun, service = time.monotonic(), services.Services(guest, job)
+        begun = time.monotonic()
         guest.send(job.line(guest.devices, self.settings))
         try:
             for line in guest.lines(job.suite.seconds * self.patience()):
@@ -89,7 +93,7 @@ class Runner:
                 elif kind == "cell":
                     outcome.cell = dict(word.split("=", 1) for word in rest.split() if "=" in word)
                 elif kind == "host":
-                    service.request(rest)
+                    service.request(job, rest)
                 elif kind == "done":
                     if rest != "0":
                         outcome.add("exit", False, f"status {rest}")
@@ -98,7 +102,6 @@ class Runner:
             outcome.add("guest", False, str(death))
             raise
         finally:
-            service.close()
             outcome.seconds = time.monotonic() - begun
             self.judge(outcome)
             if outcome.failures:

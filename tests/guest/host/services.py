@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a suite may ask of the host, through `host` of lib.sh; each answer is lines that begin with "=" and a ".".
 
-    frames FROM TO OPTIONS…     host/frames.py between two roles of the suite's topology
-    qmp COMMAND [JSON]          a command for QEMU
+    frames COMMAND…       a command of host/frames.py, which stands at the wires of the suite's topology
+    qmp COMMAND [JSON]    a command for QEMU
 """
 import json
 import selectors
@@ -13,13 +13,15 @@ from . import cache, children
 
 
 class Services:
-    def __init__(self, guest, job):
-        self.guest, self.job, self.child, self.output = guest, job, None, b""
+    """Those of one boot; a peer process for each topology with wires lives as long as the guest."""
 
-    def request(self, text):
+    def __init__(self, guest):
+        self.guest, self.peers = guest, {}
+
+    def request(self, job, text):
         verb, _, rest = text.partition(" ")
         try:
-            {"frames": self.frames, "qmp": self.qmp}[verb](rest)
+            {"frames": self.frames, "qmp": self.qmp}[verb](job, rest)
         except (KeyError, ValueError, OSError) as error:
             self.answer([f"error {verb}: {error!r}"])
 
@@ -28,29 +30,42 @@ class Services:
             self.guest.send("=" + line)
         self.guest.send(".")
 
-    def qmp(self, rest):
+    def qmp(self, _job, rest):
         command, _, arguments = rest.partition(" ")
         self.answer([json.dumps(self.guest.qmp(command, **json.loads(arguments or "{}")))])
 
-    def frames(self, rest):
-        near, far, *options = rest.split()
-        key = (self.job.suite.topology, self.job.model)
-        ends = [self.guest.wires[(*key, role)].fileno() for role in (near, far)]
-        self.child = children.start([sys.executable, str(cache.HERE / "host/frames.py"), f"--near={ends[0]}", f"--far={ends[1]}", *options],
-                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=ends)
-        self.output = b""
-        self.guest.selector.register(self.child.stdout, selectors.EVENT_READ, self.on_output)
-
-    def on_output(self):
-        data = self.child.stdout.read1(65536)
-        self.output += data
-        if not data:
-            self.close()
-            self.answer(self.output.decode().splitlines())
+    def frames(self, job, rest):
+        key = (job.suite.topology, job.model)
+        if key not in self.peers:
+            self.peers[key] = Peer(self.guest, self.guest.wires[key])
+        self.peers[key].command(rest)
 
     def close(self):
-        if self.child:
-            self.guest.selector.unregister(self.child.stdout)
-            children.end(self.child)
-            self.child.stdout.close()
-            self.child = None
+        for peer in self.peers.values():
+            peer.close()
+
+
+class Peer:
+    def __init__(self, guest, wires):
+        self.guest, self.rest = guest, b""
+        descriptors = {role: wire.fileno() for role, wire in wires.items()}
+        self.process = children.start(
+            [sys.executable, str(cache.HERE / "host/frames.py"), *(f"{role}={number}" for role, number in descriptors.items())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=descriptors.values())
+        guest.selector.register(self.process.stdout, selectors.EVENT_READ, self.on_output)
+
+    def command(self, text):
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def on_output(self):
+        data = self.process.stdout.read1(65536)
+        if not data:
+            self.guest.selector.unregister(self.process.stdout)
+            self.guest.send("=error: the peer ended\n.")
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.guest.send("." if line == b"." else "=" + line.decode())
+
+    def close(self):
+        children.end(self.process)

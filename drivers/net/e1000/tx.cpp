@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tx.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace sluice::inline v1::e1000 {
+namespace {
+
+constexpr std::uint64_t whole_frame = TxWord::Eop::mask | TxWord::Ifcs::mask;
+constexpr std::uint64_t collisions = TxWord::Ec::mask | TxWord::Lc::mask;
+
+/// Frame lengths without CRC. Padding works from 17 bytes on; the transmit FIFO bounds the rest.
+/// [82574] §7.2, [8254x] §3.3.3.
+constexpr std::uint32_t shortest_frame = 17;
+constexpr std::uint32_t longest_frame = 16288;
+/// The inline path takes lengths from shortest_frame to shortest_frame + inline_lengths − 1.
+constexpr std::uint32_t inline_lengths = 8192;
+static_assert(shortest_frame + inline_lengths - 1 <= longest_frame);
+
+/// rearm_data of an mbuf that may go back to its pool as it is: refcnt 1, nb_segs 1; any data_off, any port.
+constexpr std::uint64_t plain_rearm = 0x0000'0001'0001'0000;
+constexpr std::uint64_t plain_mask = 0x0000'ffff'ffff'0000;
+static_assert(offsetof(rte_mbuf, refcnt) == offsetof(rte_mbuf, rearm_data) + 2);
+static_assert(offsetof(rte_mbuf, nb_segs) == offsetof(rte_mbuf, rearm_data) + 4);
+constexpr std::uint64_t foreign_buffer = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+
+std::uint64_t rearm_of(const rte_mbuf* mbuf) noexcept {
+    std::uint64_t rearm;
+    std::memcpy(&rearm, &mbuf->rearm_data, sizeof(rearm));
+    return rearm;
+}
+
+} // namespace
+
+Result<std::unique_ptr<TxQueue>> TxQueue::create(const TxSetup& setup, const dma::EalMemory& memory,
+                                                 Alarm& alarm) {
+    auto ring = dma::DmaRegion::allocate(memory, setup.descriptors * sizeof(Descriptor),
+                                         {.alignment = 128, .numa_node = setup.numa_node});
+    if (!ring)
+        return propagate(std::move(ring));
+    std::unique_ptr<TxQueue> queue(new TxQueue(std::move(*ring), alarm));
+    queue->setup_ = setup;
+    queue->iova_offset_ = memory.iova_offset();
+    queue->descriptors_ = queue->ring_.as<Descriptor>().data();
+    queue->size_ = setup.descriptors;
+    queue->slots_.assign(setup.descriptors, nullptr);
+    queue->mbufs_ = queue->slots_.data();
+    queue->lump_table_.assign(setup.descriptors / lump, Lump{});
+    queue->lumps_ = queue->lump_table_.data();
+    return queue;
+}
+
+void TxQueue::start(net::QueueRecord& record, reg::Doorbell<std::uint32_t> tail) noexcept {
+    std::fill_n(descriptors_, size_, Descriptor{0, 0});
+    next_ = clean_ = used_ = last_report_ = 0;
+    tail_ = tail;
+    record_ = &record;
+    record.queue = this;
+    record.counters = &counters_;
+    record.broken = false;
+    record.burst = burst;
+    record.reclaim = reclaim;
+}
+
+void TxQueue::drain() noexcept {
+    while (used_ != 0) {
+        rte_pktmbuf_free_seg(mbufs_[clean_]);
+        clean_ = static_cast<std::uint16_t>(clean_ + 1u == size_ ? 0 : clean_ + 1u);
+        --used_;
+    }
+}
+
+/// Whether the device reports `slot` as done.
+bool TxQueue::look(std::uint16_t slot) noexcept {
+    const std::uint64_t word = read_word(descriptors_[slot]);
+    const std::uint64_t status =
+        word & (TxWord::Dd::mask | TxWord::Reserved::mask | TxWord::Underrun::mask | collisions);
+    if (status == TxWord::Dd::mask) [[likely]]
+        return true;
+    if ((status & TxWord::Dd::mask) == 0)
+        return false;
+    if ((status & (TxWord::Reserved::mask | TxWord::Underrun::mask)) != 0) {
+        alarm_.raise(*record_, counters_, "a status that does not exist", slot, word);
+        return false;
+    }
+    counters_.errors.add(1); // half duplex: the frame was given up after collisions
+    return true;
+}
+
+/// Frees the mbufs of [begin, end), which lie in one lump and begin at the oldest slot.
+void TxQueue::release(std::uint32_t begin, std::uint32_t end) noexcept {
+    const Lump& where = lumps_[begin / lump];
+    const std::uint32_t count = end - begin;
+    auto* mbufs = reinterpret_cast<void**>(mbufs_ + begin);
+    if (where.mixed) [[unlikely]] {
+        for (std::uint32_t i = begin; i < end; ++i)
+            rte_pktmbuf_free_seg(mbufs_[i]);
+    } else {
+        rte_mempool_cache* cache = rte_mempool_default_cache(where.pool, rte_lcore_id());
+        if (cache != nullptr && cache->len + count <= cache->flushthresh) [[likely]] {
+            void** top = cache->objs + cache->len;
+            if (count == lump)
+                std::memcpy(top, mbufs, lump * sizeof(void*));
+            else
+                std::memcpy(top, mbufs, count * sizeof(void*));
+            cache->len += count;
+        } else {
+            rte_mempool_generic_put(where.pool, mbufs, count, cache);
+        }
+    }
+    clean_ = static_cast<std::uint16_t>(end == size_ ? 0 : end);
+    used_ = static_cast<std::uint16_t>(used_ - count);
+}
+
+/// Frees all lumps that were submitted whole and are done.
+void TxQueue::complete() noexcept {
+    for (;;) {
+        const std::uint32_t end = (clean_ / lump + 1) * lump;
+        if (used_ < end - clean_ || !look(lumps_[clean_ / lump].report))
+            return;
+        release(clean_, end);
+    }
+}
+
+std::uint32_t TxQueue::reclaim(void* queue) noexcept {
+    TxQueue& self = *static_cast<TxQueue*>(queue);
+    const std::uint32_t before = self.used_;
+    self.complete();
+    // The last burst asked for a report of its own, inside a lump perhaps.
+    const std::uint32_t ahead = (self.last_report_ + self.size_ - self.clean_) % self.size_;
+    if (ahead < self.used_ && self.look(self.last_report_))
+        for (std::uint32_t left = ahead + 1; left != 0;) {
+            const std::uint32_t step = std::min(left, lump - self.clean_ % lump);
+            self.release(self.clean_, self.clean_ + step);
+            left -= step;
+        }
+    return before - self.used_;
+}
+
+/// A frame that is not one plain mbuf of the lump's pool. False when the ring has no room for it.
+[[gnu::noinline]] bool TxQueue::odd(rte_mbuf* frame) noexcept {
+    std::uint32_t segments = 0;
+    std::uint32_t bytes = 0;
+    bool empty = false;
+    for (const rte_mbuf* part = frame; part != nullptr && segments <= tx_segments; part = part->next) {
+        empty = empty || part->data_len == 0;
+        bytes += part->data_len;
+        ++segments;
+    }
+    const std::uint32_t most = setup_.multi_segment ? tx_segments : 1;
+    if (empty || segments > most || segments != frame->nb_segs || bytes < shortest_frame ||
+        bytes > longest_frame) {
+        rte_pktmbuf_free(frame);
+        counters_.errors.add(1);
+        return true;
+    }
+    if (segments > free_slots())
+        return false;
+
+    const auto last = static_cast<std::uint16_t>((next_ + segments - 1) % size_);
+    rte_mbuf* part = frame;
+    for (std::uint32_t i = 0; i < segments; ++i) {
+        Lump& where = lumps_[next_ / lump];
+        where.mixed = true;
+        if (next_ % lump == lump - 1)
+            where.report = last;
+        Descriptor& descriptor = descriptors_[next_];
+        descriptor.address = rte_mbuf_iova_get(part) + part->data_off + iova_offset_;
+        std::uint64_t word = part->data_len | TxWord::Ifcs::mask;
+        if (i + 1 == segments)
+            word |= TxWord::Eop::mask | TxWord::Rs::mask;
+        descriptor.word = word;
+        mbufs_[next_] = part;
+        part = part->next;
+        next_ = static_cast<std::uint16_t>(next_ + 1u == size_ ? 0 : next_ + 1u);
+        if (next_ % lump == 0)
+            lumps_[next_ / lump].mixed = false; // of its former turn
+    }
+    used_ = static_cast<std::uint16_t>(used_ + segments);
+    counters_.packets.add(1);
+    counters_.bytes.add(bytes);
+    return true;
+}
+
+std::uint16_t TxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
+    TxQueue& self = *static_cast<TxQueue*>(queue);
+    self.complete();
+    Descriptor* const descriptors = self.descriptors_;
+    rte_mbuf** const mbufs = self.mbufs_;
+    const std::uint64_t iova_offset = self.iova_offset_;
+    const std::uint32_t before = self.next_;
+    std::uint32_t taken = 0;
+    std::uint32_t plain = 0;
+    std::uint64_t bytes = 0;
+    while (taken < count && self.free_slots() != 0) {
+        std::uint32_t slot = self.next_;
+        Lump& where = self.lumps_[slot / lump];
+        if (slot % lump == 0) {
+            where.pool = packets[taken]->pool;
+            where.mixed = false;
+        }
+        const rte_mempool* const pool = where.pool;
+        const std::uint32_t room = std::min(std::min(count - taken, self.free_slots()), lump - slot % lump);
+        const std::uint32_t end = slot + room;
+        rte_mbuf** from = packets + taken;
+        for (; slot != end; ++slot, ++from) {
+            const rte_mbuf* mbuf = *from;
+            const std::uint64_t rearm = rearm_of(mbuf);
+            const std::uint64_t length = mbuf->data_len;
+            std::uint64_t unusual = (rearm ^ plain_rearm) & plain_mask;
+            unusual |= mbuf->ol_flags & foreign_buffer;
+            unusual |= reinterpret_cast<std::uintptr_t>(mbuf->pool) ^ reinterpret_cast<std::uintptr_t>(pool);
+            unusual |= (length - shortest_frame) & ~std::uint64_t{inline_lengths - 1};
+            if (unusual != 0) [[unlikely]]
+                break;
+            descriptors[slot].address = rte_mbuf_iova_get(mbuf) + (rearm & 0xffff) + iova_offset;
+            descriptors[slot].word = length | whole_frame;
+            mbufs[slot] = *from;
+            bytes += length;
+        }
+        const std::uint32_t moved = slot - self.next_;
+        plain += moved;
+        taken += moved;
+        self.used_ = static_cast<std::uint16_t>(self.used_ + moved);
+        if (moved != 0 && slot % lump == 0) {
+            where.report = static_cast<std::uint16_t>(slot - 1);
+            descriptors[slot - 1].word = descriptors[slot - 1].word | TxWord::Rs::mask;
+        }
+        self.next_ = static_cast<std::uint16_t>(slot == self.size_ ? 0 : slot);
+        if (slot != end) {
+            if (!self.odd(packets[taken]))
+                break;
+            ++taken;
+        }
+    }
+    if (self.next_ != before) {
+        const std::uint32_t last = (self.next_ == 0 ? self.size_ : self.next_) - 1u;
+        descriptors[last].word = descriptors[last].word | TxWord::Rs::mask;
+        self.last_report_ = static_cast<std::uint16_t>(last);
+        self.tail_.ring(self.next_);
+    }
+    self.counters_.packets.add(plain);
+    self.counters_.bytes.add(bytes);
+    return static_cast<std::uint16_t>(taken);
+}
+
+} // namespace sluice::inline v1::e1000

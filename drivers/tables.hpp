@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// Which drivers and which URI schemes there are. The tables themselves are generated.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <sluice/base/error.hpp>
+#include <sluice/net/driver.hpp>
+#include <sluice/net/uri.hpp>
+
+namespace sluice::inline v1::drivers {
+
+struct Scheme {
+    net::SchemeGrammar grammar;
+    Result<std::unique_ptr<net::Driver>> (*open)(const net::Uri& uri);
+};
+
+std::span<const net::Description* const> pci_drivers() noexcept;
+std::span<const Scheme> schemes() noexcept;
+
+inline constexpr std::array<std::string_view, 2> pci_keys = {"driver", "transport"};
+
+/// `pci:BDF[?driver=sluice|ethdev][&transport=vfio|sluice]`. A device with no driver here, and one that EAL
+/// holds already, opens through `ethdev:` and says so; driver=sluice makes an error of that.
+Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri);
+
+} // namespace sluice::inline v1::drivers

@@ -1,0 +1,754 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * space.c: an IOMMU domain and the user memory that is pinned for it
+ *
+ * space->lock is never held while user memory is touched: pinning can wait for a page that its owner, or a file system
+ * or a userfaultfd that the owner runs, never delivers. A mapping that is being made stands in the tree as pending, so
+ * that nobody else takes its place.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "sluice_pci.h"
+
+/* A stretch of contiguous physical memory. */
+struct sluice_run {
+	unsigned long pfn;
+	unsigned long npages;
+};
+
+/* A page full of them. */
+struct sluice_runs {
+	struct list_head entry;
+	unsigned int count;
+	struct sluice_run run[];
+};
+
+#define SLUICE_RUNS_PER_PAGE \
+	((PAGE_SIZE - offsetof(struct sluice_runs, run)) / sizeof(struct sluice_run))
+
+/**
+ * struct sluice_mapping - one SPACE_MAP
+ * @node: IOVAs, inclusive
+ * @entry: on a list of mappings that are being removed
+ * @mm: charged
+ * @npages: of it
+ * @mapped: bytes that the IOMMU knows, from the beginning
+ * @write: the device may write
+ * @pending: still being made
+ * @runs: what is pinned
+ */
+struct sluice_mapping {
+	struct interval_tree_node node;
+	struct list_head entry;
+	struct mm_struct *mm;
+	unsigned long npages;
+	size_t mapped;
+	bool write;
+	bool pending;
+	struct list_head runs;
+};
+
+/* IOVAs that no mapping may use. */
+struct sluice_hole {
+	struct list_head entry;
+	u64 first;
+	u64 last;
+};
+
+/**
+ * struct sluice_space
+ * @kref: the space file and each group attached hold one
+ * @domain: maps may be added to it by several threads at once, in different places
+ * @lock: protects all below
+ * @tree: mappings
+ * @holes: reserved ranges of the groups, ascending, apart
+ * @aperture_first: with @aperture_last, what the IOMMU can translate
+ * @attached: groups
+ * @entries: in @tree
+ * @locked: bytes pinned
+ */
+struct sluice_space {
+	struct kref kref;
+	struct iommu_domain *domain;
+	struct mutex lock;
+	struct rb_root_cached tree;
+	struct list_head holes;
+	u64 aperture_first;
+	u64 aperture_last;
+	unsigned int attached;
+	unsigned int entries;
+	u64 locked;
+};
+
+static unsigned long sluice_space_page_sizes(const struct sluice_space *space)
+{
+	return space->domain->pgsize_bitmap & PAGE_MASK;
+}
+
+static u64 sluice_space_granule(const struct sluice_space *space)
+{
+	return 1ULL << __ffs(sluice_space_page_sizes(space));
+}
+
+/* ---- pinned memory ---- */
+
+static int sluice_runs_add(struct sluice_mapping *m, unsigned long pfn, unsigned long npages)
+{
+	struct sluice_runs *runs = NULL;
+
+	if (!list_empty(&m->runs))
+		runs = list_last_entry(&m->runs, struct sluice_runs, entry);
+	if (!runs || runs->count == SLUICE_RUNS_PER_PAGE) {
+		runs = (struct sluice_runs *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!runs)
+			return -ENOMEM;
+		list_add_tail(&runs->entry, &m->runs);
+	}
+	runs->run[runs->count].pfn = pfn;
+	runs->run[runs->count++].npages = npages;
+	return 0;
+}
+
+static void sluice_unpin_run(unsigned long pfn, unsigned long npages, bool dirty)
+{
+	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), npages, dirty);
+}
+
+static void sluice_mapping_unpin(struct sluice_mapping *m)
+{
+	struct sluice_runs *runs, *next;
+	unsigned int i;
+
+	list_for_each_entry_safe(runs, next, &m->runs, entry) {
+		for (i = 0; i < runs->count; i++)
+			sluice_unpin_run(runs->run[i].pfn, runs->run[i].npages, m->write);
+		list_del(&runs->entry);
+		free_page((unsigned long)runs);
+		cond_resched();
+	}
+}
+
+static void sluice_mapping_free(struct sluice_mapping *m)
+{
+	sluice_mapping_unpin(m);
+	/* an mm that has lost its last user has no memory left to account for */
+	if (mmget_not_zero(m->mm)) {
+		account_locked_vm(m->mm, m->npages, false);
+		mmput(m->mm);
+	}
+	mmdrop(m->mm);
+	kfree(m);
+}
+
+/*
+ * Memory that the process may write is made private to it now, even if the device only reads it: a page shared
+ * copy-on-write would otherwise stay with the device when the process moves on to its copy.
+ */
+static long sluice_pin(unsigned long vaddr, unsigned long npages, bool write, struct page **pages)
+{
+	long n = pin_user_pages_fast(vaddr, npages, FOLL_WRITE | FOLL_LONGTERM, pages);
+
+	if (n == -EFAULT && !write)
+		n = pin_user_pages_fast(vaddr, npages, FOLL_LONGTERM, pages);
+	return n ? n : -EFAULT;
+}
+
+/* The IOMMU driver makes the largest pages that address, alignment and length of a run allow. */
+static int sluice_map_run(struct sluice_space *space, struct sluice_mapping *m, u64 iova,
+			  unsigned long pfn, unsigned long npages, int prot)
+{
+	int ret = sluice_runs_add(m, pfn, npages);
+
+	if (ret) {
+		sluice_unpin_run(pfn, npages, false);
+		return ret;
+	}
+	ret = sluice_iommu_map(space->domain, iova, PFN_PHYS(pfn), npages << PAGE_SHIFT, prot);
+	if (!ret)
+		m->mapped += npages << PAGE_SHIFT;
+	return ret;
+}
+
+static int sluice_map_pages(struct sluice_space *space, struct sluice_mapping *m,
+			    unsigned long vaddr, int prot)
+{
+	const unsigned long batch = PAGE_SIZE / sizeof(struct page *);
+	unsigned long done = 0, start = 0, pfn = 0, len = 0, i;
+	u64 iova = m->node.start;
+	struct page **pages;
+	long n;
+	int ret = 0;
+
+	pages = (struct page **)__get_free_page(GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	while (done < m->npages && !ret) {
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		n = sluice_pin(vaddr + (done << PAGE_SHIFT), min(batch, m->npages - done), m->write, pages);
+		if (n < 0) {
+			ret = n;
+			break;
+		}
+		for (i = 0; i < n; i++) {
+			unsigned long p = page_to_pfn(pages[i]);
+
+			if (!ret && len && p == pfn + len) {
+				len++;
+				continue;
+			}
+			if (!ret && len)
+				ret = sluice_map_run(space, m, iova + (start << PAGE_SHIFT), pfn, len, prot);
+			if (ret) {
+				/* pinned, in no run yet */
+				sluice_unpin_run(p, 1, false);
+				len = 0;
+				continue;
+			}
+			start = done + i;
+			pfn = p;
+			len = 1;
+		}
+		done += n;
+		cond_resched();
+	}
+	if (len && !ret)
+		ret = sluice_map_run(space, m, iova + (start << PAGE_SHIFT), pfn, len, prot);
+	else if (len)
+		sluice_unpin_run(pfn, len, false);
+	free_page((unsigned long)pages);
+	return ret;
+}
+
+/* ---- which IOVAs ---- */
+
+/* Whole granules inside [first, last], if there are any. */
+static bool sluice_whole_granules(u64 first, u64 last, u64 mask, struct sluice_iova_range *range)
+{
+	u64 up = (first + mask) & ~mask;
+
+	if (up < first || last < mask)
+		return false;
+	if ((last & mask) != mask)
+		last = (last & ~mask) - 1;
+	range->first = up;
+	range->last = last;
+	return up < last;
+}
+
+/**
+ * sluice_space_next_range - walk the usable IOVAs in ascending order
+ * @space: locked
+ * @from: where to begin
+ * @range: filled
+ *
+ * Returns false when there are no more.
+ */
+static bool sluice_space_next_range(struct sluice_space *space, u64 from,
+				    struct sluice_iova_range *range)
+{
+	u64 mask = sluice_space_granule(space) - 1;
+	u64 first = max(from, space->aperture_first);
+	struct sluice_hole *hole;
+
+	list_for_each_entry(hole, &space->holes, entry) {
+		if (hole->last < first)
+			continue;
+		if (hole->first > first &&
+		    sluice_whole_granules(first, min(hole->first - 1, space->aperture_last), mask, range))
+			return true;
+		if (hole->last >= space->aperture_last)
+			return false;
+		first = hole->last + 1;
+	}
+	return first <= space->aperture_last &&
+	       sluice_whole_granules(first, space->aperture_last, mask, range);
+}
+
+static bool sluice_space_usable(struct sluice_space *space, u64 first, u64 last)
+{
+	struct sluice_iova_range range;
+	u64 from = 0;
+
+	while (sluice_space_next_range(space, from, &range)) {
+		if (first >= range.first && last <= range.last)
+			return true;
+		if (range.last >= last)
+			break;
+		from = range.last + 1;
+	}
+	return false;
+}
+
+static struct sluice_mapping *sluice_space_first(struct sluice_space *space, u64 first, u64 last)
+{
+	struct interval_tree_node *node = interval_tree_iter_first(&space->tree, first, last);
+
+	return node ? container_of(node, struct sluice_mapping, node) : NULL;
+}
+
+static bool sluice_is_hole(const struct iommu_resv_region *region)
+{
+	/* relaxable: firmware used it once, and a user's driver may not need it */
+	return region->type != IOMMU_RESV_DIRECT_RELAXABLE && region->length;
+}
+
+/* Insert one reserved range, ascending, melting those that it touches. */
+static void sluice_space_add_hole(struct sluice_space *space, struct sluice_hole *new)
+{
+	struct sluice_hole *hole, *next;
+
+	list_for_each_entry_safe(hole, next, &space->holes, entry) {
+		if (hole->last < new->first)
+			continue;
+		if (hole->first > new->last) {
+			list_add_tail(&new->entry, &hole->entry);
+			return;
+		}
+		new->first = min(new->first, hole->first);
+		new->last = max(new->last, hole->last);
+		list_del(&hole->entry);
+		kfree(hole);
+	}
+	list_add_tail(&new->entry, &space->holes);
+}
+
+static void sluice_free_list(struct list_head *list)
+{
+	struct sluice_hole *hole, *next;
+
+	list_for_each_entry_safe(hole, next, list, entry) {
+		list_del(&hole->entry);
+		kfree(hole);
+	}
+}
+
+/*
+ * The reserved ranges of a group, refused with -EINVAL where something is mapped already. They are added to the space by
+ * the caller once nothing can fail any more.
+ */
+static int sluice_space_collect_holes(struct sluice_space *space, struct iommu_group *group,
+				      struct list_head *holes)
+{
+	struct iommu_resv_region *region, *next;
+	LIST_HEAD(regions);
+	int ret;
+
+	ret = iommu_get_group_resv_regions(group, &regions);
+	list_for_each_entry_safe(region, next, &regions, list) {
+		struct sluice_hole *hole = NULL;
+
+		if (!ret && region->type == IOMMU_RESV_SW_MSI)
+			ret = -EOPNOTSUPP;
+		if (!ret && sluice_is_hole(region)) {
+			hole = kzalloc(sizeof(*hole), GFP_KERNEL);
+			if (!hole)
+				ret = -ENOMEM;
+		}
+		if (hole) {
+			hole->first = region->start;
+			hole->last = region->start + region->length - 1;
+			if (sluice_space_first(space, hole->first, hole->last))
+				ret = -EINVAL;
+			list_add_tail(&hole->entry, holes);
+		}
+		list_del(&region->list);
+		kfree(region);
+	}
+	return ret;
+}
+
+static void sluice_space_take_holes(struct sluice_space *space, struct list_head *holes)
+{
+	struct sluice_hole *hole, *next;
+
+	list_for_each_entry_safe(hole, next, holes, entry) {
+		list_del(&hole->entry);
+		sluice_space_add_hole(space, hole);
+	}
+}
+
+/* ---- groups come and go ---- */
+
+/*
+ * Before 6.12 a VT-d domain calls its aperture 57 bits wide whatever the IOMMU can do, and refuses, with a line in the
+ * log, what is above only when it is mapped. So ask, once the domain is attached and while it is empty: 48 bits, or
+ * 39, which all have. The answer is kept, for the sake of the log.
+ */
+static bool sluice_narrow;
+
+static void sluice_space_probe_width(struct sluice_space *space)
+{
+	u64 granule = sluice_space_granule(space);
+	u64 iova = BIT_ULL(48) - granule;
+	struct page *page;
+
+	if (space->aperture_last < BIT_ULL(48))
+		return;
+	page = alloc_pages(GFP_KERNEL | __GFP_ZERO, get_order(granule));
+	if (page && !READ_ONCE(sluice_narrow)) {
+		if (sluice_iommu_map(space->domain, iova, page_to_phys(page), granule, IOMMU_READ))
+			WRITE_ONCE(sluice_narrow, true);
+		else
+			iommu_unmap(space->domain, iova, granule);
+	}
+	space->aperture_last = BIT_ULL(page && !READ_ONCE(sluice_narrow) ? 48 : 39) - 1;
+	if (page)
+		__free_pages(page, get_order(granule));
+}
+
+/**
+ * sluice_space_attach - let a group's DMA go through a space
+ * @space: whose reference the caller keeps while it is attached
+ * @group: whose DMA ownership the caller has
+ */
+int sluice_space_attach(struct sluice_space *space, struct iommu_group *group)
+{
+	LIST_HEAD(holes);
+	int ret;
+
+	mutex_lock(&space->lock);
+	ret = sluice_space_collect_holes(space, group, &holes);
+	if (!ret) {
+		ret = iommu_attach_group(space->domain, group);
+		if (ret && ret != -ENOMEM && ret != -ENODEV)
+			ret = -EINVAL;
+	}
+	if (!ret) {
+		/* has an effect on what is mapped from now on only, so it comes before anything is */
+		if (!space->entries && space->domain->ops->enforce_cache_coherency)
+			space->domain->ops->enforce_cache_coherency(space->domain);
+		if (!space->entries && !space->attached)
+			sluice_space_probe_width(space);
+		space->attached++;
+		sluice_space_take_holes(space, &holes);
+	}
+	mutex_unlock(&space->lock);
+	sluice_free_list(&holes);
+	return ret;
+}
+
+void sluice_space_detach(struct sluice_space *space, struct iommu_group *group)
+{
+	mutex_lock(&space->lock);
+	iommu_detach_group(space->domain, group);
+	space->attached--;
+	mutex_unlock(&space->lock);
+}
+
+/* ---- ioctls ---- */
+
+static int sluice_space_info(struct sluice_space *space, unsigned long arg)
+{
+	struct sluice_iova_range range, *out = NULL;
+	struct sluice_space_info info;
+	u32 room, filled = 0;
+	u64 from = 0;
+	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
+
+	if (ret)
+		return ret;
+	room = min(info.num_ranges, 512U);
+	if (room) {
+		out = kcalloc(room, sizeof(*out), GFP_KERNEL);
+		if (!out)
+			return -ENOMEM;
+	}
+	info.num_ranges = 0;
+	info.address_bits = 0;
+	mutex_lock(&space->lock);
+	while (sluice_space_next_range(space, from, &range)) {
+		if (info.num_ranges < room)
+			out[filled++] = range;
+		info.num_ranges++;
+		info.address_bits = fls64(range.last);
+		if (range.last == U64_MAX)
+			break;
+		from = range.last + 1;
+	}
+	info.page_sizes = sluice_space_page_sizes(space);
+	info.entry_limit = READ_ONCE(sluice_dma_entry_limit);
+	info.entries = space->entries;
+	info.locked = space->locked;
+	mutex_unlock(&space->lock);
+	if (filled && copy_to_user(u64_to_user_ptr(info.ranges), out, filled * sizeof(*out)))
+		ret = -EFAULT;
+	kfree(out);
+	return ret ?: sluice_arg_put(arg, &info);
+}
+
+/* Put a pending mapping into the tree, if there is room. */
+static int sluice_space_reserve(struct sluice_space *space, struct sluice_mapping *m)
+{
+	int ret = 0;
+
+	mutex_lock(&space->lock);
+	if (!sluice_space_usable(space, m->node.start, m->node.last))
+		ret = -EINVAL;
+	else if (sluice_space_first(space, m->node.start, m->node.last))
+		ret = -EEXIST;
+	else if (space->entries >= READ_ONCE(sluice_dma_entry_limit))
+		ret = -ENOSPC;
+	if (!ret) {
+		interval_tree_insert(&m->node, &space->tree);
+		space->entries++;
+		space->locked += (u64)m->npages << PAGE_SHIFT;
+	}
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/* space->lock is held. */
+static void sluice_space_forget(struct sluice_space *space, struct sluice_mapping *m)
+{
+	interval_tree_remove(&m->node, &space->tree);
+	space->entries--;
+	space->locked -= (u64)m->npages << PAGE_SHIFT;
+}
+
+static int sluice_space_map(struct sluice_space *space, unsigned long arg)
+{
+	struct sluice_space_map req;
+	struct sluice_mapping *m;
+	int prot = IOMMU_CACHE;
+	u64 mask, last, vlast;
+	int ret = sluice_arg_get(&req, sizeof(req), arg, SLUICE_MAP_READ | SLUICE_MAP_WRITE);
+
+	if (ret)
+		return ret;
+	mask = sluice_space_granule(space) - 1;
+	if (!req.flags || !req.length || ((req.vaddr | req.iova | req.length) & mask) ||
+	    check_add_overflow(req.iova, req.length - 1, &last) ||
+	    check_add_overflow(req.vaddr, req.length - 1, &vlast) || vlast > ULONG_MAX)
+		return -EINVAL;
+	if (req.flags & SLUICE_MAP_READ)
+		prot |= IOMMU_READ;
+	if (req.flags & SLUICE_MAP_WRITE)
+		prot |= IOMMU_WRITE;
+
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	if (!m)
+		return -ENOMEM;
+	m->node.start = req.iova;
+	m->node.last = last;
+	m->npages = req.length >> PAGE_SHIFT;
+	m->write = req.flags & SLUICE_MAP_WRITE;
+	m->pending = true;
+	m->mm = current->mm;
+	INIT_LIST_HEAD(&m->runs);
+
+	ret = sluice_space_reserve(space, m);
+	if (ret)
+		goto free;
+	ret = account_locked_vm(m->mm, m->npages, true);
+	if (ret)
+		goto forget;
+	mmgrab(m->mm);
+	ret = sluice_map_pages(space, m, req.vaddr, prot);
+	if (ret) {
+		/* never more than was mapped: some IOMMU drivers take that for a bug */
+		if (m->mapped)
+			iommu_unmap(space->domain, m->node.start, m->mapped);
+		mutex_lock(&space->lock);
+		sluice_space_forget(space, m);
+		mutex_unlock(&space->lock);
+		sluice_mapping_free(m);
+		return ret;
+	}
+	mutex_lock(&space->lock);
+	m->pending = false;
+	mutex_unlock(&space->lock);
+	return 0;
+
+forget:
+	mutex_lock(&space->lock);
+	sluice_space_forget(space, m);
+	mutex_unlock(&space->lock);
+free:
+	kfree(m);
+	return ret;
+}
+
+/* space->lock is held. Moves the mappings in [first, last] to @list, or none of them. */
+static int sluice_space_take(struct sluice_space *space, u64 first, u64 last, struct list_head *list)
+{
+	struct interval_tree_node *node;
+	struct sluice_mapping *m, *next;
+
+	for (node = interval_tree_iter_first(&space->tree, first, last); node;
+	     node = interval_tree_iter_next(node, first, last)) {
+		m = container_of(node, struct sluice_mapping, node);
+		if (m->pending)
+			return -EBUSY;
+		if (node->start < first || node->last > last)
+			return -EINVAL;
+		list_add_tail(&m->entry, list);
+	}
+	list_for_each_entry_safe(m, next, list, entry) {
+		WARN_ON_ONCE(iommu_unmap(space->domain, m->node.start, m->mapped) != m->mapped);
+		sluice_space_forget(space, m);
+	}
+	return 0;
+}
+
+static int sluice_space_unmap(struct sluice_space *space, unsigned long arg)
+{
+	struct sluice_space_unmap req;
+	struct sluice_mapping *m, *next;
+	u64 mask, last;
+	LIST_HEAD(list);
+	int ret = sluice_arg_get(&req, sizeof(req), arg, SLUICE_UNMAP_ALL);
+
+	if (ret)
+		return ret;
+	mask = sluice_space_granule(space) - 1;
+	if (req.flags & SLUICE_UNMAP_ALL) {
+		if (req.iova || req.length)
+			return -EINVAL;
+		last = ULONG_MAX;
+	} else if (!req.length || ((req.iova | req.length) & mask) ||
+		   check_add_overflow(req.iova, req.length - 1, &last)) {
+		return -EINVAL;
+	}
+	req.unmapped = 0;
+	mutex_lock(&space->lock);
+	ret = sluice_space_take(space, req.iova, last, &list);
+	mutex_unlock(&space->lock);
+	if (ret)
+		return ret;
+	if (list_empty(&list) && !(req.flags & SLUICE_UNMAP_ALL))
+		return -ENOENT;
+	list_for_each_entry_safe(m, next, &list, entry) {
+		req.unmapped += (u64)m->npages << PAGE_SHIFT;
+		sluice_mapping_free(m);
+	}
+	return sluice_arg_put(arg, &req);
+}
+
+static long sluice_space_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct sluice_space *space = file->private_data;
+
+	switch (cmd) {
+	case SLUICE_VERSION:
+		return sluice_ioctl_version(arg);
+	case SLUICE_SPACE_INFO:
+		return sluice_space_info(space, arg);
+	case SLUICE_SPACE_MAP:
+		return sluice_space_map(space, arg);
+	case SLUICE_SPACE_UNMAP:
+		return sluice_space_unmap(space, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int sluice_space_fop_release(struct inode *inode, struct file *file)
+{
+	sluice_space_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations sluice_space_fops = {
+	.owner = THIS_MODULE,
+	.release = sluice_space_fop_release,
+	.unlocked_ioctl = sluice_space_fop_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static void sluice_space_free(struct kref *kref)
+{
+	struct sluice_space *space = container_of(kref, struct sluice_space, kref);
+	struct sluice_mapping *m, *next;
+	LIST_HEAD(list);
+
+	mutex_lock(&space->lock);
+	WARN_ON(sluice_space_take(space, 0, ULONG_MAX, &list));
+	mutex_unlock(&space->lock);
+	list_for_each_entry_safe(m, next, &list, entry)
+		sluice_mapping_free(m);
+	iommu_domain_free(space->domain);
+	sluice_free_list(&space->holes);
+	mutex_destroy(&space->lock);
+	kfree(space);
+}
+
+void sluice_space_put(struct sluice_space *space)
+{
+	kref_put(&space->kref, sluice_space_free);
+}
+
+/**
+ * sluice_space_get_fd - look a space up
+ * @fd: its fd
+ *
+ * Returns a reference or ERR_PTR(-EINVAL, -EBADF).
+ */
+struct sluice_space *sluice_space_get_fd(int fd)
+{
+	struct sluice_space *space = ERR_PTR(-EINVAL);
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op == &sluice_space_fops) {
+		space = file->private_data;
+		kref_get(&space->kref);
+	}
+	fput(file);
+	return space;
+}
+
+/**
+ * sluice_space_new - make a space that suits a device
+ * @sdev: the device
+ *
+ * Returns its fd.
+ */
+int sluice_space_new(struct sluice_device *sdev)
+{
+	struct sluice_space *space;
+	LIST_HEAD(holes);
+	int ret;
+
+	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	if (!space)
+		return -ENOMEM;
+	kref_init(&space->kref);
+	mutex_init(&space->lock);
+	space->tree = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&space->holes);
+	space->domain = sluice_domain_alloc(&sdev->pdev->dev);
+	if (IS_ERR(space->domain)) {
+		ret = PTR_ERR(space->domain);
+		goto free;
+	}
+	space->aperture_first = space->domain->geometry.aperture_start;
+	space->aperture_last = min_t(u64, space->domain->geometry.aperture_end, ULONG_MAX);
+	ret = sluice_space_collect_holes(space, sdev->group->iommu_group, &holes);
+	if (ret)
+		goto free_domain;
+	sluice_space_take_holes(space, &holes);
+	ret = sluice_install_file("[sluice-space]", &sluice_space_fops, space, NULL);
+	if (ret < 0)
+		goto free_domain;
+	return ret;
+
+free_domain:
+	iommu_domain_free(space->domain);
+free:
+	sluice_free_list(&holes);
+	sluice_free_list(&space->holes);
+	mutex_destroy(&space->lock);
+	kfree(space);
+	return ret;
+}
