@@ -11,12 +11,24 @@
 #include "tables.hpp"
 
 namespace sluice::inline v1::net {
+namespace {
 
-Result<Port> open(std::string_view text, const Config& config) {
+Result<Uri> parse(std::string_view text) {
     std::vector<SchemeGrammar> grammars;
     for (const drivers::Scheme& scheme : drivers::schemes())
         grammars.push_back(scheme.grammar);
-    auto uri = Uri::parse(text, grammars);
+    return Uri::parse(text, grammars);
+}
+
+} // namespace
+
+bool opens_through_ethdev(std::string_view text) {
+    const auto uri = parse(text);
+    return uri && uri->scheme() == "pci" && drivers::left_to_dpdk(*uri);
+}
+
+Result<Port> open(std::string_view text, const Config& config) {
+    auto uri = parse(text);
     if (!uri)
         return propagate(std::move(uri));
     if (rte_lcore_count() == 0)

@@ -53,6 +53,16 @@ Result<device::Transport> transport_of(const net::Uri& uri) {
 
 } // namespace
 
+bool left_to_dpdk(const net::Uri& uri) {
+    if (const auto driver = uri.get("driver"))
+        return *driver == "ethdev";
+    const auto address = pci::Address::parse(uri.address());
+    if (!address)
+        return false;
+    const auto function = pci::Sysfs().find(*address);
+    return function && find_driver(*function) == nullptr;
+}
+
 Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri) {
     static constexpr std::array<std::string_view, 2> drivers = {"sluice", "ethdev"};
     auto address = pci::Address::parse(uri.address());

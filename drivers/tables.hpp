@@ -28,4 +28,7 @@ inline constexpr std::array<std::string_view, 2> pci_keys = {"driver", "transpor
 /// holds already, opens through `ethdev:` and says so; driver=sluice makes an error of that.
 Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri);
 
+/// True when open_pci would use DPDK's driver although EAL does not hold the device yet.
+bool left_to_dpdk(const net::Uri& uri);
+
 } // namespace sluice::inline v1::drivers

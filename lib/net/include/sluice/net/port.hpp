@@ -105,4 +105,8 @@ class Port {
 /// Declared here and defined in drivers/, with the table of schemes.
 Result<Port> open(std::string_view uri, const Config& config = {});
 
+/// True when open() would leave the PCI device of a `pci:` URI to DPDK's driver, because the URI says so or
+/// none here drives it: EAL has to be started with `-a` and its address then. Needs no EAL.
+bool opens_through_ethdev(std::string_view uri);
+
 } // namespace sluice::inline v1::net
