@@ -57,6 +57,15 @@ ForwardCounters& ForwardCounters::operator+=(const ForwardCounters& other) noexc
     return *this;
 }
 
+ForwardCounters& ForwardCounters::operator-=(const ForwardCounters& other) noexcept {
+    rx_packets -= other.rx_packets;
+    rx_missed -= other.rx_missed;
+    tx_packets -= other.tx_packets;
+    tx_dropped -= other.tx_dropped;
+    consumed -= other.consumed;
+    return *this;
+}
+
 std::string nic_statistics(unsigned port, const NicCounters& c, const Rates& r) {
     return "\n" + titled_rule(fmt::format(" NIC statistics for port {:<2} ", port), '#') +
            fmt::format("  RX-packets: {:<10} RX-missed: {:<10} RX-bytes:  {}\n"

@@ -40,6 +40,7 @@ struct ForwardCounters {
     std::uint64_t consumed = 0;   ///< received and freed on purpose, in mode rxonly
 
     ForwardCounters& operator+=(const ForwardCounters& other) noexcept;
+    ForwardCounters& operator-=(const ForwardCounters& other) noexcept;
 };
 
 /// "NIC statistics for port N" with its rule of #.
