@@ -6,11 +6,13 @@
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <sluice/base/error.hpp>
@@ -21,14 +23,16 @@ namespace sluice::inline v1::device {
 template <typename Info>
 class InfoChain {
   public:
+    explicit InfoChain(std::vector<std::byte> bytes)
+        : bytes_(std::move(bytes)) {}
+
     /// Asks `fd` twice if the answer is longer than `Info`. `in` holds the question.
     static Result<InfoChain> ask(int fd, unsigned long request, Info in, const char* what) {
         in.argsz = sizeof(Info);
         Info first = in;
         if (::ioctl(fd, request, &first) != 0)
             return fail_errno(what);
-        InfoChain answer;
-        answer.bytes_.resize(first.argsz > sizeof(Info) ? first.argsz : sizeof(Info));
+        InfoChain answer(std::vector<std::byte>(std::max<std::size_t>(first.argsz, sizeof(Info))));
         in.argsz = static_cast<decltype(in.argsz)>(answer.bytes_.size());
         std::memcpy(answer.bytes_.data(), &in, sizeof in);
         if (::ioctl(fd, request, answer.bytes_.data()) != 0)

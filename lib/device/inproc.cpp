@@ -18,38 +18,24 @@ namespace sluice::inline v1::device::inproc {
 namespace {
 
 constexpr std::uint64_t page = 4096;
-constexpr unsigned address_bits = 48;
 
 void signal(int eventfd) noexcept {
     const std::uint64_t one = 1;
     static_cast<void>(!::write(eventfd, &one, sizeof one));
 }
 
+bool whole_pages(const std::vector<Area>& areas, std::uint64_t size) {
+    std::uint64_t end = 0;
+    for (const Area& area : areas) {
+        if (area.offset < end || area.size == 0 || ((area.offset | area.size) & (page - 1)) != 0 ||
+            area.offset > size || area.size > size - area.offset)
+            return false;
+        end = area.offset + area.size;
+    }
+    return true;
+}
+
 } // namespace
-
-std::shared_ptr<TableSpace> TableSpace::create(std::uint64_t iova_offset, std::uint64_t entry_limit) {
-    return std::shared_ptr<TableSpace>(new TableSpace(iova_offset, entry_limit));
-}
-
-Result<SpaceInfo> TableSpace::info() const {
-    SpaceInfo facts;
-    facts.ranges = {{Iova{0}, Iova{(std::uint64_t{1} << address_bits) - 1}}};
-    facts.page_sizes = page;
-    facts.entry_limit = entry_limit_;
-    facts.entries = entries();
-    facts.address_bits = address_bits;
-    return facts;
-}
-
-Result<> TableSpace::do_map(Iova, std::span<std::byte>, DmaAccess) {
-    if (entries_locked() > entry_limit_)
-        return fail(ENOSPC, "cannot map memory for a model, the space's entries are used up");
-    return {};
-}
-
-Result<> TableSpace::do_unmap(Iova, std::uint64_t) {
-    return {};
-}
 
 Lines::Lines(std::string device, const std::array<std::uint32_t, irq_count>& vectors)
     : Interrupts(std::move(device), [&] {
@@ -107,14 +93,14 @@ Result<config::Disposition> Model::ResetByConfig::reset(config::ResetKind) {
     return config::Disposition::done;
 }
 
-Model::Model(Setup setup, std::shared_ptr<AddressSpace> space)
+Model::Model(ModelSetup setup, std::shared_ptr<AddressSpace> space)
     : Device(setup.identity, std::move(space))
     , on_reset_(std::move(setup.on_reset))
     , image_(setup.identity, config::extended_size)
     , effects_(*this)
     , lines_(setup.identity.name, setup.vectors) {}
 
-Result<std::unique_ptr<Model>> Model::create(Setup setup) {
+Result<std::unique_ptr<Model>> Model::create(ModelSetup setup) {
     if (setup.identity.transport.empty())
         setup.identity.transport = "inproc";
     auto regions = std::move(setup.regions);
@@ -154,8 +140,9 @@ Result<> Model::add_region(RegionSetup setup) {
     const std::string object = name() + " " + device::name(setup.region);
     if (index >= region_count || setup.size == 0 || backings_[index].info.present())
         return fail(EINVAL, "cannot give a model a region that is empty, unknown or there already", object);
-    if (setup.mappable && setup.size % page != 0)
-        return fail(EINVAL, "cannot make a region mappable that is not whole pages", object);
+    if (!whole_pages(setup.mappable, setup.size))
+        return fail(EINVAL, "cannot make areas mappable that are no ascending whole pages of the region",
+                    object);
     const auto size = static_cast<std::size_t>((setup.size + page - 1) / page * page);
     UniqueFd memfd(::memfd_create("sluice-region", MFD_CLOEXEC));
     if (!memfd || ::ftruncate(memfd.get(), static_cast<off_t>(size)) != 0)
@@ -164,9 +151,7 @@ Result<> Model::add_region(RegionSetup setup) {
     if (!memory)
         return propagate(std::move(memory));
     Backing& backing = backings_[index];
-    backing.info = {setup.size, true, setup.region != Region::rom, false, {}};
-    if (setup.mappable)
-        backing.info.mappable = {{0, setup.size}};
+    backing.info = {setup.size, true, setup.region != Region::rom, false, setup.mappable};
     backing.memfd = std::move(memfd);
     backing.memory = std::move(*memory);
     backing.setup = std::move(setup);

@@ -52,4 +52,11 @@ class Features {
     std::uint64_t bits_ = 0;
 };
 
+/// Without those whose prerequisite is missing. §5.1.3.1.
+constexpr Features consistent(Features features) noexcept {
+    if (!features.has(Feature::ctrl_vq))
+        features.remove(Feature::ctrl_rx).remove(Feature::mq).remove(Feature::ctrl_mac_addr);
+    return features;
+}
+
 } // namespace sluice::inline v1::virtio

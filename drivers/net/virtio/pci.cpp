@@ -74,11 +74,6 @@ Result<std::unique_ptr<PciTransport>> PciTransport::create(device::Device& devic
     if (!view)
         return fail(EIO, "the common configuration of this virtio device is too short", device.name());
     transport->view_ = *view;
-    // A device that a former user left running may only write where it likes once it was reset.
-    if (auto ok = transport->reset(); !ok)
-        return propagate(std::move(ok));
-    if (auto ok = device.config().set_bus_master(true); !ok)
-        return propagate(std::move(ok));
     return transport;
 }
 
@@ -90,6 +85,16 @@ PciTransport::~PciTransport() {
 
 void PciTransport::isolate() noexcept {
     static_cast<void>(device_.config().set_bus_master(false));
+}
+
+Result<> PciTransport::recover() {
+    if (auto ok = device_.reset(); !ok)
+        return health().gone
+                   ? fail(ENODEV, "the device is gone: its registers read as all ones", device_.name())
+                   : ok;
+    if (auto ok = device_.config().set_memory_decoding(true); !ok)
+        return ok;
+    return reset();
 }
 
 /// §4.1.4: of each structure the first one that can be used.
@@ -187,7 +192,10 @@ void PciTransport::add_status(common::DeviceStatus bits) {
 
 Result<Features> PciTransport::negotiate(Features wanted) {
     using common::DeviceStatus;
-    if (auto ok = reset(); !ok) // step 1
+    // Step 1. Only a device that was reset may master the bus: a former user may have left it running.
+    if (auto ok = reset(); !ok)
+        return propagate(std::move(ok));
+    if (auto ok = device_.config().set_bus_master(true); !ok)
         return propagate(std::move(ok));
     add_status(DeviceStatus().set<DeviceStatus::Acknowledge>()); // step 2
     add_status(DeviceStatus().set<DeviceStatus::Driver>());      // step 3
@@ -204,7 +212,7 @@ Result<Features> PciTransport::negotiate(Features wanted) {
                     "the device does not offer ACCESS_PLATFORM, so that its DMA would go around the IOMMU: "
                     "enable it (QEMU: iommu_platform=on)",
                     device_.name());
-    const Features accepted = offered_ & wanted;
+    const Features accepted = consistent(offered_ & wanted);
     for (std::uint32_t half = 0; half < 2; ++half) {
         common().write(common::DriverFeatureSelect::from(half));
         common().write(

@@ -59,6 +59,7 @@ class PciTransport final : public Transport {
     reg::Io& config() noexcept override { return config_; }
     std::uint8_t config_generation() noexcept override;
     void isolate() noexcept override;
+    Result<> recover() override;
 
   private:
     using Common = reg::View<common::Map>;

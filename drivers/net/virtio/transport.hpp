@@ -70,6 +70,9 @@ class Transport {
 
     /// Stops DMA of a device that reset() did not stop, as far as the bus can.
     virtual void isolate() noexcept = 0;
+
+    /// What there is beyond reset() for a device that does not follow it. Ends as reset() does.
+    virtual Result<> recover() = 0;
 };
 
 /// Reads several fields of the device configuration as of one moment (§4.1.4.3.1): `read` is called again

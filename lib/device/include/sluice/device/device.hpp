@@ -12,13 +12,10 @@
 
 #include <sluice/base/error.hpp>
 #include <sluice/base/mapping.hpp>
+#include <sluice/config/space.hpp>
 #include <sluice/device/address_space.hpp>
 #include <sluice/device/interrupts.hpp>
 #include <sluice/device/region.hpp>
-
-namespace sluice::inline v1::config {
-class Space;
-}
 
 namespace sluice::inline v1::device {
 

@@ -98,14 +98,14 @@ class ConfigImage final : public config::Backend {
 /// the region's memory otherwise; values are the host's integers.
 struct RegionSetup {
     Region region = Region::bar0;
-    std::uint64_t size = 0; ///< bytes; a multiple of the page size if `mappable`
-    bool mappable = false;  ///< a driver may map the memory, and then no callback sees its accesses
+    std::uint64_t size = 0;          ///< bytes
+    std::vector<Area> mappable = {}; ///< whole pages that a driver may map; no callback sees accesses there
     std::function<std::uint64_t(std::uint64_t offset, unsigned width)> on_read = {};
     std::function<void(std::uint64_t offset, unsigned width, std::uint64_t value)> on_write = {};
 };
 
 /// What Model::create makes a device of.
-struct Setup {
+struct ModelSetup {
     Identity identity = {};                            ///< `transport` empty: "inproc"
     std::shared_ptr<AddressSpace> space = {};          ///< null: a TableSpace of its own
     std::vector<RegionSetup> regions = {};             ///< those that are there
@@ -117,8 +117,8 @@ struct Setup {
 /// A Device made of callbacks and memory. A model owns one or derives its own from Device.
 class Model : public Device {
   public:
-    /// EINVAL: a region twice, or a mappable one that is not whole pages.
-    static Result<std::unique_ptr<Model>> create(Setup setup);
+    /// EINVAL: a region twice or empty, or mappable areas that are no ascending, disjoint whole pages of it.
+    static Result<std::unique_ptr<Model>> create(ModelSetup setup);
 
     const RegionInfo& region(Region region) const noexcept override;
     using Device::map;
@@ -156,7 +156,7 @@ class Model : public Device {
         Model& model_;
     };
 
-    Model(Setup setup, std::shared_ptr<AddressSpace> space);
+    Model(ModelSetup setup, std::shared_ptr<AddressSpace> space);
     Result<> add_region(RegionSetup setup);
     Backing& backing(Region region) noexcept { return backings_[static_cast<std::size_t>(region)]; }
 

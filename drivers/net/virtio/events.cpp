@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "events.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <sluice/base/log.hpp>
+
+namespace sluice::inline v1::virtio {
+
+Result<Events> Events::create(device::Device& device) {
+    Events events(device);
+    events.epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+    if (!events.epoll_)
+        return fail_errno("cannot make an epoll descriptor", device.name());
+    for (auto* event : {&events.config_, &events.alarm_})
+        if (auto ok = events.add(*event); !ok)
+            return propagate(std::move(ok));
+    if (auto ok = events.add_kind(device::Irq::error, events.error_); !ok)
+        return propagate(std::move(ok));
+    if (auto ok = events.add_kind(device::Irq::request, events.request_); !ok)
+        return propagate(std::move(ok));
+    return events;
+}
+
+Events::~Events() {
+    if (!epoll_)
+        return; // moved from
+    disable();
+    if (error_)
+        static_cast<void>(device_->interrupts().disable(device::Irq::error));
+    if (request_)
+        static_cast<void>(device_->interrupts().disable(device::Irq::request));
+}
+
+Result<> Events::add(std::optional<EventFd>& event) {
+    auto made = EventFd::create();
+    if (!made)
+        return propagate(std::move(made));
+    epoll_event wanted{};
+    wanted.events = EPOLLIN;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, made->fd(), &wanted) != 0)
+        return fail_errno("cannot watch an event descriptor", device_->name());
+    event = std::move(*made);
+    return {};
+}
+
+Result<> Events::add_kind(device::Irq irq, std::optional<EventFd>& event) {
+    if (device_->interrupts().info(irq).count == 0)
+        return {};
+    if (auto ok = add(event); !ok)
+        return ok;
+    const std::array fds = {event->fd()};
+    if (auto on = device_->interrupts().enable(irq, fds); !on) {
+        // Frames move without it.
+        log(LogLevel::warning, on.error().message());
+        event.reset();
+    }
+    return {};
+}
+
+Result<> Events::prepare(std::uint16_t receive_queues) {
+    const std::uint32_t vectors = device_->interrupts().info(device::Irq::msix).count;
+    if (receive_queues != 0 && vectors < 1U + receive_queues)
+        return fail(ENOTSUP, "the device has too few MSI-X vectors for receive interrupts",
+                    device_->name() + ": " + std::to_string(vectors));
+    std::vector<EventFd> made;
+    for (std::uint16_t i = 0; i < receive_queues; ++i) {
+        auto event = EventFd::create();
+        if (!event)
+            return propagate(std::move(event));
+        made.push_back(std::move(*event));
+    }
+    receive_ = std::move(made);
+    return {};
+}
+
+Result<> Events::enable() {
+    device::Interrupts& interrupts = device_->interrupts();
+    if (on_ || interrupts.info(device::Irq::msix).count == 0)
+        return {};
+    std::vector<int> fds = {config_->fd()};
+    for (const EventFd& event : receive_)
+        fds.push_back(event.fd());
+    if (auto ok = interrupts.enable(device::Irq::msix, fds); !ok) {
+        if (!receive_.empty())
+            return ok;
+        // Only changes of the link go unnoticed.
+        log(LogLevel::warning, ok.error().message());
+        return {};
+    }
+    on_ = true;
+    return {};
+}
+
+void Events::disable() noexcept {
+    if (std::exchange(on_, false))
+        static_cast<void>(device_->interrupts().disable(device::Irq::msix));
+}
+
+std::uint16_t Events::config_vector() const noexcept {
+    return on_ ? 0 : 0xffff;
+}
+
+std::uint16_t Events::receive_vector(std::uint16_t queue) const noexcept {
+    return queue < receive_.size() ? static_cast<std::uint16_t>(queue + 1) : std::uint16_t{0xffff};
+}
+
+int Events::receive_fd(std::uint16_t queue) const noexcept {
+    return queue < receive_.size() ? receive_[queue].fd() : -1;
+}
+
+void Events::drop_receive(std::uint16_t queue) const noexcept {
+    if (queue < receive_.size())
+        receive_[queue].take();
+}
+
+} // namespace sluice::inline v1::virtio

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// The virtio network driver. It knows rings, features and commands; where its device is, a Transport knows.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <sluice/dma/eal_memory.hpp>
+#include <sluice/net/driver.hpp>
+
+#include "control.hpp"
+#include "events.hpp"
+#include "rx.hpp"
+#include "transport.hpp"
+#include "tx.hpp"
+
+namespace sluice::inline v1::virtio {
+
+extern const net::Description description;
+
+class Port final : public net::Driver {
+  public:
+    /// A virtio network device on PCI, physical or a model.
+    static Result<std::unique_ptr<net::Driver>> open(std::unique_ptr<device::Device> device);
+
+    ~Port() override;
+
+    Result<> configure(const net::Config& config) override;
+    Result<> start(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) override;
+    void stop() noexcept override;
+    Result<> reset() override;
+    net::Link link() override;
+    Result<> set_filter(const net::RxFilter& filter) override;
+    Result<> set_mtu(std::uint16_t mtu) override;
+    void stats(net::Stats& stats, std::vector<net::XStat>* extended) override;
+    int events_fd() const noexcept override { return events_.fd(); }
+    net::Events service() override;
+    Result<> rx_interrupt(std::uint16_t queue, bool on) override;
+    Result<> set_link(bool up) override;
+
+  private:
+    Port(std::unique_ptr<device::Device> device, std::unique_ptr<Transport> transport, dma::EalMemory memory,
+         Events events);
+
+    Result<> look();
+    Result<> bring_up(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx);
+    template <typename Q>
+    Result<> add_queue(Q& queue, std::uint16_t vector, net::QueueRecord& record);
+    Result<> add_control_queue();
+    Result<> apply_filter();
+    std::uint16_t pairs() const noexcept;
+    Features wanted() const noexcept;
+    void keep_totals() noexcept;
+
+    // Teardown order: queues, transport (which resets the device), memory, interrupts, device.
+    std::unique_ptr<device::Device> device_;
+    Events events_;
+    dma::EalMemory memory_;
+    std::unique_ptr<Transport> transport_;
+    Features features_;              ///< agreed at the last start
+    std::uint16_t device_pairs_ = 1; ///< queue pairs that the device has
+
+    net::Config config_;
+    net::RxFilter filter_;
+    std::vector<std::unique_ptr<RxQueue>> rx_;
+    std::vector<std::unique_ptr<TxQueue>> tx_;
+    std::optional<ControlQueue> control_;
+    bool started_ = false;
+
+    std::mutex stats_mutex_; ///< of the queues' vectors and of former_
+    net::Stats former_;      ///< of queues that are no more
+    std::uint64_t former_broken_ = 0;
+};
+
+} // namespace sluice::inline v1::virtio
