@@ -115,7 +115,8 @@ void Replay::hwdiff(const Words&) {
         while (last < now.size() && last - first < line_bytes && now[last] != before[last])
             ++last;
         if (last != first)
-            out_ << fmt::format("hwdiff {:03x} {} -> {}\n", first, digits(before.subspan(first, last - first)),
+            out_ << fmt::format("hwdiff {:03x} {} -> {}\n", first,
+                                digits(before.subspan(first, last - first)),
                                 digits(now.subspan(first, last - first)));
         first = std::max(last, first + 1);
     }

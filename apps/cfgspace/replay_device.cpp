@@ -25,25 +25,28 @@ void Lines::log(const std::string& line, bool overlap) {
 /// The messages of vfio-pci for the findings that it has messages for.
 void Replay::Machine::report(void* self, const config::Diagnostic& diagnostic) {
     using Kind = config::DiagnosticKind;
+    // The kernel prints zero without the prefix.
+    const auto hex = [](unsigned value) {
+        return value != 0 ? fmt::format("{:#x}", value) : std::string("0");
+    };
     Lines& lines = static_cast<Machine*>(self)->lines;
     const config::Diagnostic& d = diagnostic;
     switch (d.kind) {
     case Kind::hidden:
-        lines.log(fmt::format("info: vfio_cap_init: hiding cap {:#x}@{:#x}", d.id, d.offset), false);
+        lines.log(fmt::format("info: vfio_cap_init: hiding cap {}@{}", hex(d.id), hex(d.offset)), false);
         break;
     case Kind::hidden_extended:
-        lines.log(fmt::format("info: vfio_ecap_init: hiding ecap {:#x}@{:#x}", d.id, d.offset), false);
+        lines.log(fmt::format("info: vfio_ecap_init: hiding ecap {}@{}", hex(d.id), hex(d.offset)), false);
         break;
     case Kind::overlap:
-        lines.log(fmt::format("warn: vfio_cap_init: PCI config conflict @{:#x}, was cap {:#x} now cap {:#x}",
-                              d.offset, d.previous, d.id),
+        lines.log(fmt::format("warn: vfio_cap_init: PCI config conflict @{}, was cap {} now cap {}",
+                              hex(d.offset), hex(d.previous), hex(d.id)),
                   true);
         break;
     case Kind::overlap_extended:
-        lines.log(
-            fmt::format("warn: vfio_ecap_init: PCI config conflict @{:#x}, was ecap {:#x} now ecap {:#x}",
-                        d.offset, d.previous, d.id),
-            true);
+        lines.log(fmt::format("warn: vfio_ecap_init: PCI config conflict @{}, was ecap {} now ecap {}",
+                              hex(d.offset), hex(d.previous), hex(d.id)),
+                  true);
         break;
     case Kind::bogus_vf_pin:
         lines.log(fmt::format("warn: Hardware bug: VF reports bogus INTx pin {}", d.id), false);

@@ -26,7 +26,7 @@ void Space::State::report(DiagnosticKind kind, std::uint32_t offset, std::uint32
 }
 
 Result<std::uint32_t> Space::State::raw_read(std::uint32_t offset, unsigned width) {
-    if (offset >= extended_size)
+    if (offset >= extended_size && policy != Policy::strict)
         return fail(EINVAL, "there is no configuration space beyond 4095");
     if (offset % width != 0)
         return fail(EFAULT, "a register of configuration space is misaligned");

@@ -68,6 +68,7 @@ Result<Disposition> SystemModel::reset(ResetKind) {
         return refused(ENOTTY);
     }
     observer_.event("reset");
+    (void)transition(PowerState::d0); // the state is saved in D0
     return Disposition::done;
 }
 
@@ -189,15 +190,15 @@ Result<Disposition> SystemModel::set_read_request(unsigned bytes) {
         observer_.event(Text("set_readrq %u ret=%d", bytes, -EINVAL).line);
         return refused(EINVAL);
     }
+    const std::uint32_t control = facts_.pcie_cap + express_control;
+    if (options_.read_request_to_payload && facts_.pcie_cap != 0)
+        bytes = std::min(bytes, 128U << (read(control, 2, 0) >> 5 & 7));
     observer_.event(Text("set_readrq %u", bytes).line);
     if (facts_.pcie_cap == 0)
         return Disposition::done;
-    const std::uint32_t control = facts_.pcie_cap + express_control;
     auto present = hardware_.read(control, 2);
     if (!present)
         return refused(present.error().code());
-    if (options_.read_request_to_payload)
-        bytes = std::min(bytes, 128U << (*present >> 5 & 7));
     std::uint32_t field = 0;
     while (128U << field < bytes)
         ++field;
