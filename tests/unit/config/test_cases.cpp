@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every case of a folder of cases, under both kernel policies, byte for byte.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "replay.hpp"
+
+using namespace sluice;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Case {
+    fs::path folder;
+    std::string name;
+    config::Policy policy;
+    const char* kernel;
+    const char* source;
+};
+
+void find_in(const fs::path& folder, const char* source, std::vector<Case>& cases) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder / "tests"))
+        if (entry.path().extension() == ".scr")
+            names.push_back(entry.path().stem().string());
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+        cases.push_back({folder, name, config::Policy::kernel_6_1, "6.1", source});
+        cases.push_back({folder, name, config::Policy::kernel_6_12, "6.12", source});
+    }
+}
+
+std::vector<Case> find_cases() {
+    std::vector<Case> cases;
+    find_in(SLUICE_OWN_CASES, "own", cases);
+    const char* named = std::getenv("SLUICE_CONFIG_CASES");
+    const fs::path shared = named != nullptr ? named : SLUICE_SHARED_CASES;
+    if (fs::is_directory(shared / "tests"))
+        find_in(shared, "shared", cases);
+    else
+        std::cout << "config cases: no folder " << shared.lexically_normal().string()
+                  << ": only the tree's own made-up cases are replayed\n";
+    return cases;
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+    std::string name = std::string(info.param.source) + "_" + info.param.name + "_" + info.param.kernel;
+    for (char& letter : name)
+        if (std::isalnum(static_cast<unsigned char>(letter)) == 0)
+            letter = '_';
+    return name;
+}
+
+std::string read_file(const fs::path& path) {
+    std::ifstream stream(path, std::ios::binary);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
+/// The first line in which two texts differ, for a message that says where to look.
+std::string first_difference(const std::string& expected, const std::string& got) {
+    std::istringstream left(expected);
+    std::istringstream right(got);
+    std::string a;
+    std::string b;
+    for (unsigned line = 1;; ++line) {
+        const bool more_left = static_cast<bool>(std::getline(left, a));
+        const bool more_right = static_cast<bool>(std::getline(right, b));
+        if (!more_left && !more_right)
+            return "nothing";
+        if (a != b || more_left != more_right)
+            return "line " + std::to_string(line) + ": expected '" + (more_left ? a : "the end") +
+                   "', got '" + (more_right ? b : "the end") + "'";
+    }
+}
+
+class Cases : public testing::TestWithParam<Case> {};
+
+TEST_P(Cases, replays_as_the_kernel_answers) {
+    const Case& param = GetParam();
+    std::ifstream script(param.folder / "tests" / (param.name + ".scr"));
+    ASSERT_TRUE(script);
+    const fs::path answers = param.folder / "expected" / param.kernel / (param.name + ".out");
+    ASSERT_TRUE(fs::exists(answers)) << answers;
+    std::ostringstream out;
+    std::ostringstream errors;
+    cfgspace::Replay replay(param.policy, out);
+    EXPECT_EQ(replay.run(script, errors, param.folder.string()), 0) << errors.str();
+    const std::string expected = read_file(answers);
+    EXPECT_TRUE(out.str() == expected) << first_difference(expected, out.str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Replay, Cases, testing::ValuesIn(find_cases()), case_name);
+
+} // namespace
