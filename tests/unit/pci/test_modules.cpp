@@ -9,6 +9,8 @@ using sluice::pci::ModuleIndex;
 using sluice::pci::ModuleState;
 using sluice::test::FakeSysfs;
 
+using namespace std::string_literals;
+
 namespace {
 
 ModuleIndex index_of(const FakeSysfs& fake) {
@@ -40,9 +42,8 @@ TEST(ModuleIndex, finds_modules_that_match_a_device) {
                                             "alias pci:v00008086d000010D3sv*sd*bc*sc*i* e1000e\n"
                                             "alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000\n"
                                             "alias pci:v00008086d*sv*sd*bc02sc00i* e1000e\n");
-    fake.write(
-        "lib/modules/modules.builtin.modinfo",
-        std::string("first.license=GPL\0built.alias=pci:v00008086d000010D3sv*sd*bc*sc*i*\0last.x=y\0", 82));
+    fake.write("lib/modules/modules.builtin.modinfo",
+               "first.license=GPL\0built.alias=pci:v00008086d000010D3sv*sd*bc*sc*i*\0last.x=y\0"s);
     auto index = index_of(fake);
     EXPECT_EQ(index.candidates("pci:v00008086d000010D3sv00001AF4sd00001100bc02sc00i00"),
               (std::vector<std::string>{"e1000e", "built"}));
@@ -51,7 +52,7 @@ TEST(ModuleIndex, finds_modules_that_match_a_device) {
 
 TEST(ModuleIndex, reads_a_built_in_alias_that_comes_first) {
     FakeSysfs fake;
-    fake.write("lib/modules/modules.builtin.modinfo", std::string("built.alias=pci:v1*\0", 20));
+    fake.write("lib/modules/modules.builtin.modinfo", "built.alias=pci:v1*\0"s);
     EXPECT_EQ(index_of(fake).candidates("pci:v1d2"), std::vector<std::string>{"built"});
 }
 

@@ -17,6 +17,8 @@ using sluice::pci::Verdict;
 using sluice::test::FakeSysfs;
 using testing::HasSubstr;
 
+using namespace std::string_literals;
+
 namespace {
 
 constexpr std::uint64_t mib = 1024 * 1024;
@@ -141,12 +143,10 @@ TEST_F(Preflight, hints_at_lockdown_and_secure_boot_where_the_module_is_missing)
     EXPECT_EQ(row("lockdown", "vfio-pci").id, "absent");
     fake.write("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
     EXPECT_EQ(row("lockdown", "sluice-pci").id, "absent");
-    fake.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-               std::string("\6\0\0\0\1", 5));
+    fake.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\1"s);
     EXPECT_THAT(row("lockdown", "sluice-pci").cause, HasSubstr("Secure Boot is on"));
     EXPECT_THAT(row("lockdown", "sluice-pci").advice, HasSubstr("mokutil"));
-    fake.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-               std::string("\6\0\0\0\0", 5));
+    fake.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\0"s);
     EXPECT_EQ(row("lockdown", "sluice-pci").id, "absent");
 }
 

@@ -13,6 +13,8 @@ using sluice::pci::Address;
 using sluice::pci::UseKind;
 using sluice::test::FakeSysfs;
 
+using namespace std::string_literals;
+
 namespace {
 
 constexpr const char* heading =
@@ -174,9 +176,9 @@ TEST_F(UseTest, takes_the_ssh_connection_from_an_ancestor) {
     ::unsetenv("SSH_CONNECTION");
     fake.write("proc/" + std::to_string(::getpid()) + "/status", "Name:\tx\nPPid:\t50\n");
     fake.write("proc/50/status", "Name:\tsudo\nPPid:\t40\n");
-    fake.write("proc/50/environ", std::string("HOME=/\0X=SSH_CONNECTION=no\0", 27));
+    fake.write("proc/50/environ", "HOME=/\0X=SSH_CONNECTION=no\0"s);
     fake.write("proc/40/status", "Name:\tsh\nPPid:\t1\n");
-    fake.write("proc/40/environ", std::string("A=b\0SSH_CONNECTION=10.0.0.5 1 10.0.0.1 22\0", 42));
+    fake.write("proc/40/environ", "A=b\0SSH_CONNECTION=10.0.0.5 1 10.0.0.1 22\0"s);
     EXPECT_EQ(caller_ssh(fake.sysfs().roots()), "10.0.0.5 1 10.0.0.1 22");
     fake.remove("proc/40/environ");
     EXPECT_EQ(caller_ssh(fake.sysfs().roots()), "");
