@@ -63,7 +63,8 @@ class InfoChain {
 
     template <typename T>
     T read(std::size_t at) const {
-        T value{};
+        T value; // no braces: some of these structs end in an array of no length, which clang rejects in them
+        std::memset(static_cast<void*>(&value), 0, sizeof value);
         if (at + sizeof value <= bytes_.size())
             std::memcpy(static_cast<void*>(&value), bytes_.data() + at, sizeof value);
         return value;
