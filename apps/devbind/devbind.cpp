@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -28,7 +27,7 @@ class Run {
         if (!look())
             return exit_wrong;
         if (!options_.devices.empty()) {
-            auto selected = select(*devices_, options_.devices, options_.act && options_.driver.empty());
+            auto selected = select(devices_, options_.devices, options_.act && options_.driver.empty());
             if (!selected) {
                 complain(selected.error().message());
                 return exit_wrong;
@@ -55,7 +54,7 @@ class Run {
     }
 
     const Device& device(const pci::Address& address) const {
-        return *std::ranges::find(*devices_, address, [](const Device& one) { return one.function.address; });
+        return *std::ranges::find(devices_, address, [](const Device& one) { return one.function.address; });
     }
 
     void complain(std::string_view text) { context_.err << "sluice-devbind: " << text << '\n'; }
@@ -90,7 +89,7 @@ class Run {
     // Fills steps_ with what has to change.
     int plan(std::vector<pci::Change>& changes) {
         std::string wanted = pci::canonical_driver(options_.driver);
-        if (looks_like_device(*devices_, wanted)) {
+        if (looks_like_device(devices_, wanted)) {
             complain(fmt::format("{} is a device, not a driver; write --bind DRIVER {}", wanted, wanted));
             return exit_wrong;
         }
@@ -131,7 +130,8 @@ class Run {
             auto uses = pci::uses(context_.sysfs, device(step.address).function, context_.ssh);
             if (uses.empty())
                 continue;
-            std::vector<std::string> texts;
+            std::vector<std::string_view> texts;
+            texts.reserve(uses.size());
             for (const auto& use : uses)
                 texts.push_back(use.text);
             complain(fmt::format("{}: refused, {}; --force does it anyway", step.address.to_string(),
@@ -181,7 +181,7 @@ class Run {
         auto group = context_.sysfs.group(*function.group);
         if (!group)
             return;
-        for (const auto* other : blockers(*group, *devices_)) {
+        for (const auto* other : blockers(*group, devices_)) {
             bool changes = std::ranges::any_of(
                 steps_, [&](const Step& one) { return one.address == other->function.address; });
             if (!changes)
@@ -196,20 +196,20 @@ class Run {
         if (options_.json) {
             bool nothing = options_.act && steps_.empty();
             std::vector<Device> none;
-            context_.out << json_text(context_.sysfs, nothing ? none : *devices_, options_.status_dev,
+            context_.out << json_text(context_.sysfs, nothing ? none : devices_, options_.status_dev,
                                       options_.status ? std::vector<Step>{} : steps_, options_.dry_run,
                                       options_.groups);
             return;
         }
         if (options_.status)
-            context_.out << status_text(*devices_, options_.status_dev);
+            context_.out << status_text(devices_, options_.status_dev);
         if (options_.groups)
-            context_.out << groups_text(context_.sysfs, *devices_, selected_);
+            context_.out << groups_text(context_.sysfs, devices_, selected_);
     }
 
     const Options& options_;
     Context& context_;
-    std::optional<std::vector<Device>> devices_;
+    std::vector<Device> devices_;
     std::vector<pci::Address> selected_;
     std::vector<Step> steps_;
 };

@@ -174,12 +174,14 @@ Result<> Binder::apply(std::span<const Change> changes) {
     for (const auto& one : changes) {
         auto now = sysfs_.find(one.address);
         Result<> result;
-        if (!now)
-            result = propagate(std::move(now));
-        else if (std::string driver = canonical_driver(one.driver); driver != now->driver)
+        if (now) {
+            std::string driver = canonical_driver(one.driver);
+            if (driver == now->driver)
+                continue;
             result = change(*now, driver);
-        else
-            continue;
+        } else {
+            result = fail(now.error().code(), now.error().text(), now.error().object());
+        }
         if (result) {
             done.push_back({now->address, now->driver, now->driver_override});
             continue;

@@ -77,6 +77,13 @@ std::vector<std::string> list(const std::string& path) {
     return names;
 }
 
+std::string below(const std::string& folder, std::string_view name) {
+    std::string path = folder;
+    path += '/';
+    path += name;
+    return path;
+}
+
 bool exists(const std::string& path) {
     struct stat info;
     return ::stat(path.c_str(), &info) == 0;

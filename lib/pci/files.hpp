@@ -23,6 +23,8 @@ std::string link_target(const std::string& path);
 std::string link_name(const std::string& path);
 /// Names in a folder, sorted, without "." and "..".
 std::vector<std::string> list(const std::string& path);
+/// "FOLDER/NAME".
+std::string below(const std::string& folder, std::string_view name);
 bool exists(const std::string& path);
 /// A folder itself, not a link to one.
 bool is_folder(const std::string& path);

@@ -35,8 +35,8 @@ class Examination {
         check_driver();
         check_iommu();
         if (function_.group) {
-            check_group();
-            check_reserved();
+            check_group(*function_.group);
+            check_reserved(*function_.group);
             check_msi();
         }
         check_sriov();
@@ -181,7 +181,7 @@ class Examination {
                    "enable VT-d or AMD-Vi in the firmware's settings");
     }
 
-    void check_group() {
+    void check_group(unsigned number) {
         std::vector<std::string> texts;
         std::vector<std::string> commands;
         for (const auto& address : function_.group_members) {
@@ -199,20 +199,20 @@ class Examination {
             commands.push_back(address.to_string());
         }
         if (texts.empty()) {
-            ok("group", fmt::format("group {} is viable, {} function(s)", *function_.group,
-                                    function_.group_members.size()));
+            ok("group",
+               fmt::format("group {} is viable, {} function(s)", number, function_.group_members.size()));
             return;
         }
         blocks("group",
-               fmt::format("group {} is not viable: a kernel driver holds {}", *function_.group,
+               fmt::format("group {} is not viable: a kernel driver holds {}", number,
                            fmt::join(texts, " and ")),
                fmt::format("{}, or sluice-devbind --unbind {}",
                            bind_command(fmt::format("{}", fmt::join(commands, " "))),
                            fmt::join(commands, " ")));
     }
 
-    void check_reserved() {
-        auto group = sysfs_.group(*function_.group);
+    void check_reserved(unsigned number) {
+        auto group = sysfs_.group(number);
         if (group && !group->direct.empty())
             blocks("reserved",
                    fmt::format("firmware maps {} one to one for it (RMRR)", fmt::join(group->direct, ", ")),

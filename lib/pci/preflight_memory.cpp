@@ -33,10 +33,11 @@ void count_pages(const std::string& folder, NodePages& pages) {
     for (const auto& name : files::list(folder)) {
         if (!name.starts_with(key))
             continue;
+        std::string one = files::below(folder, name);
         auto size =
             files::parse_number(name.substr(key.size(), name.find("kB") - key.size())).value_or(0) * kib;
-        pages.reserved += size * files::read_number(folder + '/' + name + "/nr_hugepages").value_or(0);
-        pages.free += size * files::read_number(folder + '/' + name + "/free_hugepages").value_or(0);
+        pages.reserved += size * files::read_number(one + "/nr_hugepages").value_or(0);
+        pages.free += size * files::read_number(one + "/free_hugepages").value_or(0);
     }
 }
 
@@ -49,7 +50,7 @@ std::vector<NodePages> pages_by_node(const std::string& sys) {
         if (!number)
             continue;
         NodePages pages{static_cast<int>(*number)};
-        count_pages(nodes + '/' + name + "/hugepages", pages);
+        count_pages(files::below(nodes, name) + "/hugepages", pages);
         found.push_back(pages);
     }
     if (found.empty()) {

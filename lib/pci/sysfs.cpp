@@ -80,10 +80,10 @@ void read_sriov(const std::string& path, Function& function) {
 std::vector<std::string> read_interfaces(const std::string& path) {
     std::vector<std::string> names = files::list(path + "/net");
     for (const auto& child : files::list(path)) {
-        std::string below = path + '/' + child;
-        if (child == "net" || !files::is_folder(below) || Address::parse(child))
+        std::string inside = files::below(path, child);
+        if (child == "net" || !files::is_folder(inside) || Address::parse(child))
             continue;
-        for (auto& name : files::list(below + "/net"))
+        for (auto& name : files::list(inside + "/net"))
             names.push_back(std::move(name));
     }
     std::ranges::sort(names);

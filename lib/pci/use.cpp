@@ -79,14 +79,14 @@ void find_disks(const std::string& path, int depth, std::vector<std::string>& di
     if (depth > deepest_folder)
         return;
     for (const auto& name : files::list(path)) {
-        std::string below = path + '/' + name;
-        if (!files::is_folder(below) || Address::parse(name))
+        std::string inside = files::below(path, name);
+        if (!files::is_folder(inside) || Address::parse(name))
             continue;
-        bool block = path.ends_with("/block") || files::exists(below + "/partition") ||
-                     files::link_name(below + "/subsystem") == "block";
+        bool block = path.ends_with("/block") || files::exists(inside + "/partition") ||
+                     files::link_name(inside + "/subsystem") == "block";
         if (block)
             disks.push_back(name);
-        find_disks(below, depth + 1, disks);
+        find_disks(inside, depth + 1, disks);
     }
 }
 
@@ -96,6 +96,7 @@ void add_disk_uses(const Sysfs& sysfs, const Function& function, std::vector<Use
     const auto& roots = sysfs.roots();
     std::string mounts = files::read(roots.proc + "/mounts").value_or("");
     std::string swaps = files::read(roots.proc + "/swaps").value_or("");
+    const std::string blocks = roots.sys + "/class/block";
     for (const auto& disk : disks) {
         std::string node = "/dev/" + disk;
         for (auto line : files::lines(mounts)) {
@@ -108,7 +109,7 @@ void add_disk_uses(const Sysfs& sysfs, const Function& function, std::vector<Use
             if (!fields.empty() && fields[0] == node)
                 found.push_back({UseKind::disk, disk + " is swapped to"});
         }
-        for (const auto& holder : files::list(roots.sys + "/class/block/" + disk + "/holders"))
+        for (const auto& holder : files::list(files::below(blocks, disk) + "/holders"))
             found.push_back({UseKind::disk, disk + " is part of " + holder});
     }
 }
@@ -167,12 +168,13 @@ std::vector<Holder> holders(const Sysfs& sysfs, const Function& function) {
         auto pid = files::parse_number(name);
         if (!pid || static_cast<int>(*pid) == ::getpid())
             continue;
-        std::string folder = proc + '/' + name + "/fd";
+        std::string process = files::below(proc, name);
+        std::string folder = process + "/fd";
         for (const auto& fd : files::list(folder)) {
-            std::string target = files::link_target(folder + '/' + fd);
+            std::string target = files::link_target(files::below(folder, fd));
             if (std::ranges::find(nodes, target) == nodes.end())
                 continue;
-            found.push_back({static_cast<int>(*pid), files::read_line(proc + '/' + name + "/comm"), target});
+            found.push_back({static_cast<int>(*pid), files::read_line(process + "/comm"), target});
             break;
         }
     }

@@ -15,8 +15,8 @@ struct Roots {
     std::string sys = "/sys";
     std::string proc = "/proc";
     std::string dev = "/dev";
-    std::string modules;     ///< the running kernel's module folder; empty: /lib/modules/RELEASE
-    std::string prefix = ""; ///< put before other absolute paths, such as mount points
+    std::string modules; ///< the running kernel's module folder; empty: /lib/modules/RELEASE
+    std::string prefix;  ///< put before other absolute paths, such as mount points
 
     /// All of them under one folder: DIR/sys, DIR/proc, DIR/dev, DIR/lib/modules.
     static Roots under(const std::string& dir);
