@@ -352,10 +352,7 @@ Result<std::string> node_of(const pci::Function& function) {
 } // namespace
 
 Result<std::unique_ptr<Device>> open_kmod(const pci::Function& function, const pci::Sysfs& sysfs,
-                                          const OpenOptions& options) {
-    auto mark = OpenMark::take(function.address);
-    if (!mark)
-        return propagate(std::move(mark));
+                                          OpenMark mark, const OpenOptions& options) {
     auto node = node_of(function);
     if (!node)
         return propagate(std::move(node));
@@ -364,7 +361,7 @@ Result<std::unique_ptr<Device>> open_kmod(const pci::Function& function, const p
     auto group = use_group(places, function, options);
     if (!group)
         return propagate(std::move(group));
-    return KmodDevice::create(function, sysfs, std::move(*mark), std::move(*group), options.seal_floor);
+    return KmodDevice::create(function, sysfs, std::move(mark), std::move(*group), options.seal_floor);
 }
 
 Result<std::shared_ptr<AddressSpace>> new_kmod_space(const pci::Function& function) {

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <string_view>
 
+#include <sluice/pci/preflight.hpp>
+
 #include "transports.hpp"
 
 namespace sluice::inline v1::device {
@@ -39,18 +41,41 @@ Result<Transport> transport_of(const pci::Function& function, Transport wanted) 
     return held;
 }
 
+/// What lib/pci knows to be in the way, in place of what the kernel's errno alone can say.
+Error explain(Error error, const pci::Function& function, const pci::Sysfs& sysfs) {
+    switch (error.code()) {
+    case EACCES:
+    case EBUSY:
+    case ENODEV:
+    case ENOENT:
+    case EPERM:
+        break;
+    default:
+        return error;
+    }
+    const auto reason =
+        pci::why_not(sysfs, function.address, function.driver, pci::Environment::of_process(sysfs.roots()));
+    return reason ? Error(error.code(), "the device was not opened", *reason) : error;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Device>> open(const pci::Address& address, const OpenOptions& options) {
     const pci::Sysfs sysfs;
+    auto mark = OpenMark::take(address);
+    if (!mark)
+        return propagate(std::move(mark));
     auto function = sysfs.find(address);
     if (!function)
         return propagate(std::move(function));
     auto transport = transport_of(*function, options.transport);
     if (!transport)
         return propagate(std::move(transport));
-    return *transport == Transport::vfio ? open_vfio(*function, sysfs, options)
-                                         : open_kmod(*function, sysfs, options);
+    auto device = *transport == Transport::vfio ? open_vfio(*function, sysfs, std::move(*mark), options)
+                                                : open_kmod(*function, sysfs, std::move(*mark), options);
+    if (!device)
+        return tl::unexpected<Error>(explain(std::move(device).error(), *function, sysfs));
+    return device;
 }
 
 Result<std::shared_ptr<AddressSpace>> new_space(const pci::Address& address, Transport wanted) {

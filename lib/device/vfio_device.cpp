@@ -278,10 +278,7 @@ Result<VfioSpace::Use> place_group(Registry& places, unsigned number, const Open
 } // namespace
 
 Result<std::unique_ptr<Device>> open_vfio(const pci::Function& function, const pci::Sysfs& sysfs,
-                                          const OpenOptions& options) {
-    auto mark = OpenMark::take(function.address);
-    if (!mark)
-        return propagate(std::move(mark));
+                                          OpenMark mark, const OpenOptions& options) {
     if (!function.group)
         return fail(ENODEV, "cannot use a device without an IOMMU group: enable the IOMMU (intel_iommu=on)",
                     function.address.to_string());
@@ -291,7 +288,7 @@ Result<std::unique_ptr<Device>> open_vfio(const pci::Function& function, const p
     if (!use)
         return propagate(std::move(use));
     places.groups[*function.group] = use->space();
-    return VfioDevice::create(function, sysfs, std::move(*mark), std::move(*use));
+    return VfioDevice::create(function, sysfs, std::move(mark), std::move(*use));
 }
 
 Result<std::shared_ptr<AddressSpace>> new_vfio_space() {

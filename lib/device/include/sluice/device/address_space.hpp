@@ -44,10 +44,11 @@ class AddressSpace {
   public:
     virtual ~AddressSpace() = default;
 
-    /// Lets devices reach `memory` at `iova`. All or nothing.
-    /// EINVAL: empty, memory, iova or size not a multiple of the granule, wraps, or outside the ranges.
-    /// EEXIST: overlaps a mapping. ENOMEM: RLIMIT_MEMLOCK (the error says limit, need and remedy).
-    /// ENOSPC: entry limit. EFAULT: memory that cannot be pinned.
+    /// Lets devices reach `memory` at `iova`. All or nothing. Memory that was never written is one shared
+    /// page of zeroes to the kernel: write it before it is mapped for DmaAccess::read alone, or the device
+    /// may go on reading zeroes (Linux before 6.2). EINVAL: empty, memory, iova or size not a multiple of the
+    /// granule, wraps, or outside the ranges. EEXIST: overlaps a mapping. ENOMEM: RLIMIT_MEMLOCK (the error
+    /// says limit, need and remedy). ENOSPC: entry limit. EFAULT: memory that cannot be pinned.
     Result<> map(Iova iova, std::span<std::byte> memory, DmaAccess access);
 
     /// Ends every mapping inside [iova, iova + size). No device reaches that memory afterwards.
