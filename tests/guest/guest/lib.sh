@@ -162,12 +162,12 @@ app_wait() {
     done
 }
 app_say() { printf '%s\n' "$*" >&5; }
-# app_stop [SIGNAL [SECONDS]]: returns its status; killed when it does not end.
+# app_stop SIGNAL [SECONDS]: returns its status; killed when it does not end.
 app_stop() {
     local status=0
-    kill -s "${1:-INT}" "$APP_PID" 2> /dev/null
+    kill -s "$1" "$APP_PID" 2> /dev/null
     wait_for "${2:-15}" app_ended || {
-        say "it does not end on ${1:-INT}"
+        say "it does not end on $1"
         kill -s KILL "$APP_PID"
     }
     wait "$APP_PID" || status=$?
@@ -185,13 +185,38 @@ forward_start() {
     dpdk) app_start dpdk-testpmd -l 0-1 -m 256 --no-telemetry -a "$left" -a "$right" -- --total-num-mbufs=16384 "$@" ;;
     *) app_start "$TESTPMD" -l 0-1 -m 256 -a "$left" -a "$right" -- "$@" ;;
     esac
-    if ! app_wait 'packet forwarding - ports' 40; then
+    if ! app_wait 'packet forwarding - ports' 60; then
         tail -n 20 "$APP_LOG"
         return 1
     fi
 }
-# forward_stop: ends it, with its report.
-forward_stop() { app_stop INT; }
+# forward_quit: ends it at its prompt, with its report.
+forward_quit() {
+    app_say stop
+    app_say quit
+    wait_for 20 app_ended && app_stop INT
+}
+# cell_facts TRANSPORT BDF: what sysfs and the application say of where this runs, for the host to hold against the cell.
+cell_facts() {
+    local bound opened line
+    bound=$(driver_of "$2")
+    if [ "$1" = dpdk ]; then
+        opened=$(grep -o "Probe PCI driver: net_[a-z0-9_]* .*$2" "$APP_LOG" | cut -d' ' -f4)
+        [ "$bound" != vfio-pci ] || [ -z "$opened" ] || opened=dpdk
+    else
+        line=$(grep -m1 -E "^Port 0: $2, driver" "$APP_LOG")
+        opened=$(sed -nE 's/.*, transport ([^,]*),.*/\1/p' <<< "$line")
+        [[ $line == *", kernel driver $bound,"* ]] || opened="$opened, though the port is not on $bound"
+        say "$line"
+    fi
+    case $opened:$bound in
+    vfio*:vfio-pci) opened=vfio ;;
+    sluice*:sluice-pci) opened=sluice_pci ;;
+    esac
+    say "@@cell model=$MODEL transport=${opened// /_} kernel=$(uname -r | sed -E 's/^([0-9]+\.[0-9]+).*/\1/') release=$(uname -r) ${*:3}"
+}
+
+# The awk programs below read the application's log, where two programs write alike.
 # live: the latest of its periodic statistics, in one line.
 live() {
     tail -n 40 "$APP_LOG" | awk '
@@ -199,11 +224,20 @@ live() {
         { for (i = 1; i < NF; i++) if ($i ~ /^[RT]X-packets:$/) seen[port, substr($i, 1, 2)] = $(i + 1) }
         END { for (p = 0; p < 2; p++) printf "port %d: rx %d tx %d  ", p, seen[p, "RX"], seen[p, "TX"] }'
 }
-# reported PORT rx|tx: packets, from the report's section for that port.
+# reported PORT rx|tx: packets, from the closing report's section for that port.
 reported() {
     awk -v port="$1" -v key="${2^^}-packets:" '
         /Forward statistics for port/ { here = $0 ~ "port " port " " }
         /Accumulated/ { here = 0 }
         here { for (i = 1; i < NF; i++) if ($i == key) value = $(i + 1) }
+        END { print value }' "$APP_LOG"
+}
+# counted PORT NAME…: the last value of an extended statistic that has one of these names.
+counted() {
+    local port=$1
+    shift
+    awk -v port="$port" -v names=" $* " '
+        /extended statistics for port|NIC extended/ { for (i = 1; i < NF; i++) if ($i == "port") here = $(i + 1) == port }
+        here { key = $1; sub(/:$/, "", key); if (index(names, " " key " ")) value = $2 }
         END { print value }' "$APP_LOG"
 }
