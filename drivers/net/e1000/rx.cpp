@@ -214,7 +214,8 @@ template <bool Offloads, bool Arithmetic>
         // The slot keeps its mbuf.
         descriptor.word = 0;
         if (last) {
-            drop_chain();
+            doomed_ = std::exchange(first_, nullptr);
+            segments_ = 0;
             dropping_ = false;
             counters_.errors.add(1);
         }
@@ -238,7 +239,7 @@ template <bool Offloads, bool Arithmetic>
     ++cursor.refilled;
     if (++cursor.slot == size_)
         cursor.slot = 0;
-    return true;
+    return doomed_ == nullptr;
 }
 
 template <bool Offloads, bool Arithmetic>
@@ -307,6 +308,8 @@ std::uint16_t RxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t coun
     }
 
     cache.len = static_cast<std::uint32_t>(fresh - cache.objs);
+    if (self.doomed_ != nullptr) [[unlikely]] // only now: freeing uses the cache
+        rte_pktmbuf_free(std::exchange(self.doomed_, nullptr));
     self.head_ = static_cast<std::uint16_t>(slot);
     self.unposted_ = static_cast<std::uint16_t>(self.unposted_ + refilled);
     if (self.unposted_ >= self.post_at_) {

@@ -84,6 +84,7 @@ class RxQueue {
     // A frame of several slots, or of one that is dropped.
     rte_mbuf* first_ = nullptr;
     rte_mbuf* last_ = nullptr;
+    rte_mbuf* doomed_ = nullptr; ///< a chain to be freed when the burst ends
     std::uint16_t segments_ = 0;
     bool dropping_ = false;
 

@@ -74,6 +74,8 @@ void NicModel::power_on() {
 std::uint64_t NicModel::read(std::uint64_t offset) {
     if (gone_)
         return ~std::uint64_t{0};
+    if (stick && stick->first == offset)
+        return stick->second;
     std::uint32_t& value = regs_[offset / 4];
     if (offset == status)
         return (link_ ? 0x83u : 0x81u) | ((regs_[ctrl / 4] & 4) != 0 ? 0u : 1u << 19);

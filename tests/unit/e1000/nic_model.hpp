@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <sluice/device/inproc.hpp>
@@ -59,6 +61,9 @@ class NicModel {
 
     /// Called with a word that is to be written back; may change it.
     std::function<void(std::uint64_t&)> tamper;
+
+    /// A register that always reads as this value.
+    std::optional<std::pair<std::uint32_t, std::uint32_t>> stick;
 
     unsigned rx_doorbells = 0;
     unsigned tx_doorbells = 0;
