@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <ostream>
+#include <span>
 
 #include <fmt/format.h>
 
 #include <sluice/pci/use.hpp>
 
+#include "hugepages.hpp"
 #include "report.hpp"
 #include "select.hpp"
 
@@ -38,8 +40,10 @@ class Run {
             if (int code = act(); code != exit_done)
                 return code;
         }
-        show();
-        return exit_done;
+        int code = options_.hugepages ? hugepages(options_, context_, first_node()) : exit_done;
+        if (code != exit_wrong)
+            show();
+        return code;
     }
 
   private:
@@ -192,13 +196,21 @@ class Run {
         }
     }
 
+    // NUMA node of the first device named.
+    int first_node() const { return selected_.empty() ? -1 : device(selected_.front()).function.numa_node; }
+
     void show() {
         if (options_.json) {
-            bool nothing = options_.act && steps_.empty();
-            std::vector<Device> none;
-            context_.out << json_text(context_.sysfs, nothing ? none : devices_, options_.status_dev,
-                                      options_.status ? std::vector<Step>{} : steps_, options_.dry_run,
-                                      options_.groups);
+            std::span<const Step> steps;
+            if (!options_.status)
+                steps = steps_;
+            const JsonParts parts{.only = options_.status_dev,
+                                  .steps = steps,
+                                  .devices = options_.status || !options_.act || !steps_.empty(),
+                                  .groups = options_.groups,
+                                  .hugepages = options_.hugepages.has_value(),
+                                  .dry_run = options_.dry_run};
+            context_.out << json_text(context_.sysfs, devices_, parts);
             return;
         }
         if (options_.status)

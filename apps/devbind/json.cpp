@@ -72,31 +72,45 @@ Json groups_json(const pci::Sysfs& sysfs, std::span<const Device> devices) {
     return list;
 }
 
+Json hugepages_json(const pci::Sysfs& sysfs) {
+    Json list = Json::array();
+    for (const auto& pool : pci::hugepage_pools(sysfs)) {
+        Json json;
+        json["node"] = pool.node < 0 ? Json(nullptr) : Json(pool.node);
+        json["page_size"] = pool.page_size;
+        json["reserved"] = pool.reserved_bytes();
+        json["free"] = pool.free_bytes();
+        list.push_back(std::move(json));
+    }
+    return list;
+}
+
 } // namespace
 
-std::string json_text(const pci::Sysfs& sysfs, std::span<const Device> devices, std::string_view only,
-                      std::span<const Step> steps, bool dry_run, bool groups) {
+std::string json_text(const pci::Sysfs& sysfs, std::span<const Device> devices, const JsonParts& parts) {
     Json json;
     json["program"] = "sluice-devbind";
     json["format"] = 1;
-    if (dry_run)
+    if (parts.dry_run)
         json["dry_run"] = true;
     Json list = Json::array();
     for (const auto& device : devices) {
-        auto step = std::ranges::find(steps, device.function.address, &Step::address);
-        bool shown = steps.empty() ? (only.empty() ? !category_of(device.function).empty()
-                                                   : is_in(device.function, only))
-                                   : step != steps.end();
-        if (!shown)
+        const auto& function = device.function;
+        auto step = std::ranges::find(parts.steps, function.address, &Step::address);
+        bool changed = step != parts.steps.end();
+        bool listed = parts.only.empty() ? !category_of(function).empty() : is_in(function, parts.only);
+        if (!parts.devices || !(parts.steps.empty() ? listed : changed))
             continue;
         Json one = device_json(device);
-        if (step != steps.end())
+        if (changed)
             one["change"] = {{"from", text_or_null(step->from)}, {"to", text_or_null(step->to)}};
         list.push_back(std::move(one));
     }
     json["devices"] = std::move(list);
-    if (groups)
+    if (parts.groups)
         json["groups"] = groups_json(sysfs, devices);
+    if (parts.hugepages)
+        json["hugepages"] = hugepages_json(sysfs);
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

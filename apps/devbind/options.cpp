@@ -2,6 +2,7 @@
 #include "options.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -24,7 +25,8 @@ Exit: 0 done, 1 refused, 2 wrong arguments or could not run.
   sluice-devbind --bind sluice-pci 01:00.0 eth2     to userspace, with the Sluice driver
   sluice-devbind --bind auto '0000:01:*'            to what serves each device best
   sluice-devbind --bind e1000e 01:00.0              back to its kernel driver
-  sluice-devbind --unbind 01:00.0                   to no driver)";
+  sluice-devbind --unbind 01:00.0                   to no driver
+  sluice-devbind --hugepages 256M                   for the buffers of packets)";
 
 Parsed stop(int code, std::string text) {
     Parsed parsed;
@@ -46,6 +48,35 @@ std::string category_list() {
     return fmt::format("{}", fmt::join(names, ", "));
 }
 
+// "256M", "2G@1", "0" or "show".
+std::optional<HugepageWish> parse_hugepages(std::string_view text) {
+    HugepageWish wish;
+    if (text == "show") {
+        wish.show = true;
+        return wish;
+    }
+    std::string_view size = text.substr(0, text.find('@'));
+    if (size.size() != text.size()) {
+        std::string_view node = text.substr(size.size() + 1);
+        int number = 0;
+        auto [end, error] = std::from_chars(node.data(), node.data() + node.size(), number);
+        if (error != std::errc{} || end != node.data() + node.size() || number < 0)
+            return std::nullopt;
+        wish.node = number;
+    }
+    auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), wish.bytes);
+    if (error != std::errc{})
+        return std::nullopt;
+    std::string_view unit(end, static_cast<std::size_t>(size.data() + size.size() - end));
+    unsigned shift = unit == "M" ? 20 : unit == "G" ? 30 : 64;
+    if (unit.empty() && wish.bytes == 0)
+        return wish;
+    if (shift == 64 || wish.bytes > (std::uint64_t{1} << (63 - shift)))
+        return std::nullopt;
+    wish.bytes <<= shift;
+    return wish;
+}
+
 Parsed checked(Parsed parsed, bool bind, bool unbind) {
     auto& options = parsed.options;
     if (bind && unbind)
@@ -62,15 +93,16 @@ Parsed checked(Parsed parsed, bool bind, bool unbind) {
                                      options.status_dev, category_list()));
         options.status = true;
     }
-    if (options.json && !options.act && !options.groups)
+    bool other = options.groups || options.hugepages;
+    if (options.json && !options.act && !other)
         options.status = true;
-    if (!options.act && !options.status && !options.groups)
-        return wrong("nothing to do; give --status, --groups, --bind or --unbind");
+    if (!options.act && !options.status && !other)
+        return wrong("nothing to do; give --status, --groups, --bind, --unbind or --hugepages");
     if (options.act && options.devices.empty())
         return wrong(bind ? "--bind needs devices after the driver" : "--unbind needs devices");
-    if (!options.act && (options.force || options.noiommu || options.dry_run))
+    if (!options.act && (options.force || options.noiommu || (options.dry_run && !options.hugepages)))
         return wrong("--force, --noiommu-mode and --dry-run go with --bind or --unbind");
-    if (options.status && !options.act && !options.groups && !options.devices.empty())
+    if (options.status && !options.act && !other && !options.devices.empty())
         return wrong(fmt::format("{}: --status takes no devices", options.devices.front()));
     return parsed;
 }
@@ -81,6 +113,7 @@ Parsed parse_options(std::vector<std::string> arguments) {
     Parsed parsed;
     auto& options = parsed.options;
     bool unbind = false;
+    std::string hugepages;
     CLI::App app(description, "sluice-devbind");
     app.footer(examples);
     auto flag = [&app](const char* names, bool& value, const char* help) {
@@ -102,6 +135,12 @@ Parsed parse_options(std::vector<std::string> arguments) {
     flag("--groups", options.groups, "Show IOMMU groups, and why one cannot be used");
     flag("--json", options.json, "Print one JSON object");
     flag("-n,--dry-run", options.dry_run, "Check and show what would be done, and change nothing");
+    auto* huge =
+        app.add_option(
+               "--hugepages", hugepages,
+               "Reserve so much on a NUMA node, such as 256M or 2G@1 (0: none; without a node, that of "
+               "the first device, else the first); show: say what is reserved")
+            ->type_name("SIZE[@NODE]");
     app.add_option("--root", options.root, "For tests: find sys, proc, dev and lib/modules below this folder")
         ->type_name("DIR");
     app.add_option("devices", options.devices, "Which devices")->type_name("DEVICE");
@@ -115,6 +154,12 @@ Parsed parse_options(std::vector<std::string> arguments) {
         if (text.find("flag override") != std::string_view::npos)
             return wrong(fmt::format("--{} takes no value", text.substr(0, text.find(' '))));
         return wrong(text);
+    }
+    if (huge->count() > 0) {
+        options.hugepages = parse_hugepages(hugepages);
+        if (!options.hugepages)
+            return wrong(
+                fmt::format("--hugepages {}: write a size such as 256M, 2G or 2G@1, or show", hugepages));
     }
     return checked(std::move(parsed), bind->count() > 0, unbind);
 }

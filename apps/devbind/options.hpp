@@ -3,10 +3,19 @@
 /// The command line of sluice-devbind.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace sluice::devbind {
+
+/// --hugepages: show the pools, or make one hold so much.
+struct HugepageWish {
+    bool show = false;
+    std::uint64_t bytes = 0;
+    std::optional<int> node;
+};
 
 struct Options {
     bool status = false;
@@ -18,6 +27,7 @@ struct Options {
     bool noiommu = false;
     bool dry_run = false;
     bool json = false;
+    std::optional<HugepageWish> hugepages;
     std::string root; ///< empty: the running system
     std::vector<std::string> devices;
 };

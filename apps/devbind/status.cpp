@@ -65,6 +65,16 @@ std::string status_text(std::span<const Device> devices, std::string_view only) 
     return text;
 }
 
+std::string hugepages_text(std::span<const pci::HugepagePool> pools) {
+    std::string text;
+    for (const auto& pool : pools) {
+        std::string where = pool.node < 0 ? "System" : fmt::format("Node {}", pool.node);
+        text += fmt::format("{}: {} MiB in {} kB pages, {} MiB free\n", where, pool.reserved_bytes() >> 20,
+                            pool.page_size >> 10, pool.free_bytes() >> 20);
+    }
+    return text;
+}
+
 std::string short_text(const Device& device) {
     std::string inside = device.function.driver.empty() ? "no driver" : device.function.driver;
     for (const auto& interface : device.function.interfaces)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <sluice/pci/hugepages.hpp>
 #include <sluice/pci/preflight.hpp>
 
 #include "access.hpp"
@@ -28,46 +29,24 @@ struct NodePages {
     std::uint64_t free = 0;
 };
 
-void count_pages(const std::string& folder, NodePages& pages) {
-    constexpr std::string_view key = "hugepages-";
-    for (const auto& name : files::list(folder)) {
-        if (!name.starts_with(key))
-            continue;
-        std::string one = files::below(folder, name);
-        auto size =
-            files::parse_number(name.substr(key.size(), name.find("kB") - key.size())).value_or(0) * kib;
-        pages.reserved += size * files::read_number(one + "/nr_hugepages").value_or(0);
-        pages.free += size * files::read_number(one + "/free_hugepages").value_or(0);
-    }
-}
-
-std::vector<NodePages> pages_by_node(const std::string& sys) {
-    constexpr std::string_view key = "node";
+// Of all page sizes together.
+std::vector<NodePages> pages_by_node(const Sysfs& sysfs) {
     std::vector<NodePages> found;
-    std::string nodes = sys + "/devices/system/node";
-    for (const auto& name : files::list(nodes)) {
-        auto number = name.starts_with(key) ? files::parse_number(name.substr(key.size())) : std::nullopt;
-        if (!number)
-            continue;
-        NodePages pages{static_cast<int>(*number)};
-        count_pages(files::below(nodes, name) + "/hugepages", pages);
-        found.push_back(pages);
+    for (const auto& pool : hugepage_pools(sysfs)) {
+        if (found.empty() || found.back().node != pool.node)
+            found.push_back({pool.node});
+        found.back().reserved += pool.reserved_bytes();
+        found.back().free += pool.free_bytes();
     }
-    if (found.empty()) {
-        NodePages pages;
-        count_pages(sys + "/kernel/mm/hugepages", pages);
-        found.push_back(pages);
-    }
+    if (found.empty())
+        found.emplace_back();
     return found;
 }
 
 std::string reserve_command(int node, std::uint64_t bytes) {
-    std::uint64_t pages = (std::max(bytes, least_memory) + 2 * mib - 1) / (2 * mib);
-    std::string path = node < 0 ? "/sys/kernel/mm/hugepages"
-                                : fmt::format("/sys/devices/system/node/node{}/hugepages", node);
-    return fmt::format(
-        "reserve some as root (echo {} > {}/hugepages-2048kB/nr_hugepages), or go without by --no-huge",
-        pages, path);
+    std::uint64_t wanted = (std::max(bytes, least_memory) + mib - 1) / mib;
+    return fmt::format("reserve some as root: sluice-devbind --hugepages {}M{}, or go without by --no-huge",
+                       wanted, node < 0 ? "" : fmt::format("@{}", node));
 }
 
 Check check_memlock(const Environment& environment) {
@@ -87,7 +66,7 @@ Check check_memlock(const Environment& environment) {
 
 Check check_hugepages(const Sysfs& sysfs, const Environment& environment, int node) {
     constexpr std::string_view id = "hugepages";
-    auto nodes = pages_by_node(sysfs.roots().sys);
+    auto nodes = pages_by_node(sysfs);
     NodePages all;
     const NodePages* near = nullptr;
     for (const auto& one : nodes) {

@@ -215,3 +215,43 @@ TEST_F(Actions, notice_a_forgotten_driver) {
     EXPECT_THAT(err.str(), HasSubstr("01:00.0 is a device, not a driver"));
     EXPECT_EQ(run({"-b", "eth1", "eth2"}), 2);
 }
+
+TEST_F(Actions, reserve_hugepages_on_the_devices_node) {
+    fake.add({.address = "0000:04:00.0", .numa_node = 1});
+    for (const char* node : {"0", "1"}) {
+        std::string folder =
+            std::string("sys/devices/system/node/node") + node + "/hugepages/hugepages-2048kB";
+        fake.write(folder + "/nr_hugepages", "0\n");
+        fake.write(folder + "/free_hugepages", "0\n");
+    }
+    ASSERT_EQ(run({"--hugepages", "256M"}), 0) << err.str();
+    EXPECT_EQ(out.str(),
+              "Node 0: 256 MiB in 2048 kB pages, 0 MiB free\nNode 1: 0 MiB in 2048 kB pages, 0 MiB free\n");
+    ASSERT_EQ(run({"--hugepages=1G", "04:00.0"}), 0) << err.str();
+    EXPECT_THAT(out.str(), HasSubstr("Node 1: 1024 MiB"));
+    ASSERT_EQ(run({"-n", "--hugepages", "512M@1"}), 0) << err.str();
+    EXPECT_THAT(out.str(), HasSubstr("would reserve 512 MiB on node 1\n"));
+    ASSERT_EQ(run({"--hugepages", "0"}), 0) << err.str();
+    ASSERT_EQ(run({"--hugepages", "show"}), 0) << err.str();
+    EXPECT_EQ(out.str(),
+              "Node 0: 0 MiB in 2048 kB pages, 0 MiB free\nNode 1: 1024 MiB in 2048 kB pages, 0 MiB free\n");
+    ASSERT_EQ(run({"--hugepages", "show", "--json"}), 0) << err.str();
+    EXPECT_EQ(Json::parse(out.str())["hugepages"][1],
+              Json({{"node", 1}, {"page_size", 2097152}, {"reserved", 1073741824}, {"free", 0}}));
+    EXPECT_EQ(run({"--hugepages", "2M@7"}), 2);
+    EXPECT_THAT(err.str(), HasSubstr("no NUMA node 7"));
+}
+
+TEST_F(Actions, say_so_when_fewer_hugepages_could_be_had) {
+    std::string file = "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+    fake.write(file, "0\n");
+    kernel.keeps(file, "100\n");
+    EXPECT_EQ(run({"--hugepages", "256M"}), 1);
+    EXPECT_THAT(err.str(), HasSubstr("200 of 256 MiB could be reserved"));
+    EXPECT_EQ(run({"--hugepages", "2M"}), 0);
+    EXPECT_THAT(err.str(), HasSubstr("200 MiB stay reserved: they are in use"));
+    kernel.fails("/nr_hugepages", EACCES);
+    EXPECT_EQ(run({"--hugepages", "2M"}), 2);
+    fake.remove("sys/kernel/mm");
+    EXPECT_EQ(run({"--hugepages", "2M"}), 2);
+}

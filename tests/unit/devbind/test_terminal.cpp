@@ -94,7 +94,7 @@ TEST_F(Terminal, shows_help) {
         EXPECT_EQ(outcome.code, 0);
         for (const char* known :
              {"--status", "--status-dev", "--bind", "--unbind", "--force", "--noiommu-mode", "--groups",
-              "--json", "--dry-run", "--root", "Exit: 0 done"})
+              "--json", "--dry-run", "--hugepages", "--root", "Exit: 0 done"})
             EXPECT_THAT(outcome.screen, HasSubstr(known));
     }
 }
@@ -181,6 +181,14 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"dry_run_with_status", {"--dry-run", "-s"}, "--dry-run"},
         Wrong{"noiommu_with_status", {"--noiommu-mode", "-s"}, "--noiommu-mode"},
         Wrong{"noiommu_in_no_kernel", {"--noiommu-mode=2", "-b", "vfio-pci", "01:00.0"}, "--noiommu-mode"},
+        Wrong{"hugepages_missing", {"--hugepages"}, "--hugepages"},
+        Wrong{"hugepages_no_size", {"--hugepages", "many"}, "many"},
+        Wrong{"hugepages_no_unit", {"--hugepages", "256"}, "256"},
+        Wrong{"hugepages_bad_unit", {"--hugepages", "256X"}, "256X"},
+        Wrong{"hugepages_too_many", {"--hugepages", "99999999999G"}, "99999999999G"},
+        Wrong{"hugepages_bad_node", {"--hugepages", "256M@x"}, "256M@x"},
+        Wrong{"hugepages_negative_node", {"--hugepages", "256M@-1"}, "256M@-1"},
+        Wrong{"hugepages_nowhere", {"--hugepages", "256M"}, "this kernel has none"},
         Wrong{"groups_of_nothing", {"--groups", "09:00.0"}, "09:00.0"},
         Wrong{"json_with_value", {"--json=2"}, "--json"}),
     [](const auto& one) { return one.param.name; });

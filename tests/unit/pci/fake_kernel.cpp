@@ -45,7 +45,7 @@ Result<> FakeKernel::write(const std::string& path, std::string_view text) {
     else if (below.ends_with("/unbind"))
         return fail(ENODEV, "not bound here", path);
     else
-        fake_.write(below, value + '\n');
+        fake_.write(below, kept_.contains(below) ? kept_[below] : value + '\n');
     return {};
 }
 

@@ -31,6 +31,9 @@ class FakeKernel final : public pci::SysfsWriter {
     /// Every write to a path that ends so fails with `code`, and changes nothing.
     void fails(const std::string& path_end, int code) { failures_[path_end] = code; }
 
+    /// Whatever is written to `path` (below the root), `text` is what stands there afterwards.
+    void keeps(const std::string& path, const std::string& text) { kept_[path] = text; }
+
     Result<> write(const std::string& path, std::string_view text) override;
 
     /// All writes, as "PATH TEXT" with the path below the root.
@@ -45,6 +48,7 @@ class FakeKernel final : public pci::SysfsWriter {
     std::set<std::pair<std::string, std::string>> matches_;
     std::map<std::pair<std::string, std::string>, int> refusals_;
     std::map<std::string, int> failures_;
+    std::map<std::string, std::string> kept_;
     std::vector<std::string> log_;
 };
 

@@ -246,8 +246,9 @@ TEST_F(Preflight, holds_the_memlock_limit_against_the_memory) {
 
 TEST_F(Preflight, counts_hugepages_by_node) {
     pages(0, 0, 0);
-    EXPECT_THAT(why(), HasSubstr("no hugepages are reserved; reserve some as root (echo 32 > "
-                                 "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages)"));
+    EXPECT_THAT(why(),
+                HasSubstr("no hugepages are reserved; reserve some as root: sluice-devbind --hugepages "
+                          "64M@0, or go without by --no-huge"));
     pages(1, 256, 256);
     EXPECT_EQ(row("hugepages").verdict, Verdict::warning);
     EXPECT_THAT(row("hugepages").cause,
