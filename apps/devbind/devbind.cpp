@@ -10,6 +10,7 @@
 
 #include <sluice/pci/use.hpp>
 
+#include "claims.hpp"
 #include "hugepages.hpp"
 #include "report.hpp"
 #include "select.hpp"
@@ -175,6 +176,10 @@ class Run {
                     "{}{}: {} -> {}\n", options_.dry_run ? "would change " : "", step.address.to_string(),
                     step.from.empty() ? "no driver" : step.from, step.to.empty() ? "no driver" : step.to);
             warn_of_group(step);
+            std::string claim = claimed_by(context_.sysfs.roots(), step.address, step.to);
+            if (!claim.empty())
+                notice(fmt::format("{} stays so until the system starts again: {}", step.address.to_string(),
+                                   claim));
         }
     }
 

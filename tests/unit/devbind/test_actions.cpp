@@ -255,3 +255,16 @@ TEST_F(Actions, say_so_when_fewer_hugepages_could_be_had) {
     fake.remove("sys/kernel/mm");
     EXPECT_EQ(run({"--hugepages", "2M"}), 2);
 }
+
+TEST_F(Actions, tell_of_tools_that_bind_the_device_at_each_start) {
+    fake.write("etc/driverctl.d/0000:01:00.0", "vfio-pci\n");
+    fake.write("etc/dpdk/interfaces", "# pci 0000:02:00.0 nothing\npci 0000:02:00.0 uio_pci_generic\n");
+    ASSERT_EQ(run({"-b", "vfio-pci", "0000:01:*"}), 0);
+    EXPECT_EQ(err.str(), "");
+    ASSERT_EQ(run({"-b", "sluice-pci", "01:00.0"}), 0);
+    EXPECT_THAT(err.str(),
+                HasSubstr("0000:01:00.0 stays so until the system starts again: driverctl gives it to "
+                          "vfio-pci (/etc/driverctl.d/0000:01:00.0)"));
+    ASSERT_EQ(run({"-b", "vfio-pci", "02:00.0"}), 0);
+    EXPECT_THAT(err.str(), HasSubstr("dpdk.service gives it to uio_pci_generic (/etc/dpdk/interfaces)"));
+}
