@@ -87,7 +87,8 @@ TEST(Access, of_typed_width_answers_as_bytes_do_across_owners) {
         const auto dword = space.read32(offset);
         const auto word = space.read16(offset);
         ASSERT_TRUE(dword && word);
-        EXPECT_EQ(*dword, bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<unsigned>(bytes[3]) << 24);
+        EXPECT_EQ(*dword, bytes[0] | std::uint32_t{bytes[1]} << 8 | std::uint32_t{bytes[2]} << 16 |
+                              std::uint32_t{bytes[3]} << 24);
         EXPECT_EQ(*word, *dword & 0xffff);
         EXPECT_EQ(*space.read8(offset), *dword & 0xff);
     }
