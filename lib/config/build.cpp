@@ -87,7 +87,9 @@ Result<void> Space::State::build() {
     virt.assign(size, 0);
     writable.assign(size, 0);
     clears.assign(size, 0);
-    byte_rules.assign(size, ByteRule{});
+    const WriteKind unowned_write = has(Rule::unowned_read_only) ? WriteKind::none : WriteKind::raw;
+    byte_rules.assign(size, {owner_none, 0, ReadKind::raw, unowned_write});
+    touch(0, header::end);
 
     if (auto filled = fill(0, header::end); !filled)
         return filled;

@@ -6,24 +6,13 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr ByteRule unowned(std::uint32_t offset, bool read_only) {
-    return {owner_none, static_cast<std::uint16_t>(offset), ReadKind::raw,
-            read_only ? WriteKind::none : WriteKind::raw};
+constexpr ByteRule unowned(bool read_only) {
+    return {owner_none, 0, ReadKind::raw, read_only ? WriteKind::none : WriteKind::raw};
 }
 
 constexpr std::uint16_t last_extended_id = 0x2e;
 
 } // namespace
-
-/// Where the kernel takes the capability of `offset` to begin: it walks back over bytes with the same owner.
-std::uint32_t Space::State::region_start(std::uint32_t offset) const noexcept {
-    const std::uint32_t base = offset >= conventional_size ? conventional_size : header::end;
-    if (owner[offset] == 0)
-        return 0;
-    while (offset > base && owner[offset - 1] == owner[offset])
-        --offset;
-    return offset;
-}
 
 /// Applies `table` to the byte at `offset` of a capability that begins at `start`; null: header shown, no
 /// writes.
@@ -45,33 +34,51 @@ void Space::State::flatten(std::uint32_t offset, std::uint32_t start, const Capa
     clears[offset] = masks.clears;
 }
 
-/// The kernel's view: which table a byte follows is decided by its owner and by where it is.
+/// The kernel's view: which table a byte follows is decided by its owner and by where it is. A capability
+/// begins where the bytes before it have another owner, or with its part of configuration space.
 void Space::State::flatten_by_owner() noexcept {
-    const std::uint32_t count = size;
-    for (std::uint32_t offset = 0; offset < count; ++offset) {
-        const std::uint8_t id = owner[offset];
-        virt[offset] = writable[offset] = clears[offset] = 0;
-        if (id == owner_none) {
-            byte_rules[offset] = unowned(offset, has(Rule::unowned_read_only));
+    std::uint32_t start = 0;
+    for (std::uint32_t block = 0; block < size; block += block_size) {
+        if (!touched[block / block_size])
             continue;
-        }
-        if (id == owner_virtual) {
-            byte_rules[offset] = {owner_virtual, static_cast<std::uint16_t>(offset), ReadKind::shadow,
-                                  WriteKind::shadow};
-            continue;
-        }
-        const std::uint32_t start = region_start(offset);
-        const Capability* table = nullptr;
-        if (offset >= conventional_size)
-            table = id <= last_extended_id ? find_table(id, true) : nullptr;
-        else if (id == 0)
-            table = &header_table;
-        else
-            table = id == standard_id::msi ? msi : find_table(id, false);
-        if (offset >= conventional_size && id == extended_id::dvsec && policy == Policy::kernel_6_1)
-            table = nullptr;
-        flatten(offset, start, table);
+        for (std::uint32_t offset = block; offset < block + block_size; ++offset)
+            start = flatten_owned(offset, start);
     }
+}
+
+/// Flattens one byte; `start` is where the capability of the byte before began. Returns its own.
+std::uint32_t Space::State::flatten_owned(std::uint32_t offset, std::uint32_t start) noexcept {
+    const std::uint8_t id = owner[offset];
+    if (id == owner_none || id == owner_virtual) {
+        virt[offset] = writable[offset] = clears[offset] = 0;
+        byte_rules[offset] = unowned(has(Rule::unowned_read_only));
+        if (id == owner_virtual)
+            byte_rules[offset] = {owner_virtual, 0, ReadKind::shadow, WriteKind::shadow};
+        return start;
+    }
+    if (id == 0)
+        start = 0;
+    else if (offset <= header::end || offset == conventional_size || owner[offset - 1] != id)
+        start = offset;
+    flatten(offset, start, owning_table(offset, id));
+    return start;
+}
+
+/// Notes that bytes were given to somebody, and leaves the rest of the space alone.
+void Space::State::touch(std::uint32_t offset, std::uint32_t length) noexcept {
+    for (std::uint32_t block = offset / block_size; block * block_size < offset + length; ++block)
+        touched[block] = true;
+}
+
+const Capability* Space::State::owning_table(std::uint32_t offset, std::uint8_t id) const noexcept {
+    if (offset >= conventional_size) {
+        if (id > last_extended_id || (id == extended_id::dvsec && policy == Policy::kernel_6_1))
+            return nullptr;
+        return find_table(id, true);
+    }
+    if (id == 0)
+        return &header_table;
+    return id == standard_id::msi ? msi : find_table(id, false);
 }
 
 } // namespace sluice::inline v1::config

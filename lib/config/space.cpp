@@ -276,6 +276,7 @@ Result<void> Space::assign(std::uint32_t offset, std::uint32_t length, std::uint
     State& state = *state_;
     if (offset > state.size || length > state.size - offset)
         return fail(EFAULT, outside);
+    state.touch(offset, length);
     for (std::uint32_t byte = offset; byte < offset + length; ++byte) {
         state.owner[byte] = owner;
         if (state.policy == Policy::strict) {

@@ -74,6 +74,8 @@ struct Space::State {
     std::vector<std::uint8_t> writable;
     std::vector<std::uint8_t> clears;
     std::vector<ByteRule> byte_rules;
+    static constexpr std::uint32_t block_size = 64;
+    std::array<bool, extended_size / block_size> touched{}; ///< blocks with bytes that have an owner
 
     std::array<std::uint32_t, 7> saved_bars{};
     bool bars_dirty = true;
@@ -114,8 +116,10 @@ struct Space::State {
     Result<void> walk_standard_strict();
     Result<void> walk_extended_strict();
     void flatten_by_owner() noexcept;
+    std::uint32_t flatten_owned(std::uint32_t offset, std::uint32_t start) noexcept;
+    void touch(std::uint32_t offset, std::uint32_t length) noexcept;
     void flatten(std::uint32_t offset, std::uint32_t start, const Capability* table) noexcept;
-    std::uint32_t region_start(std::uint32_t offset) const noexcept;
+    const Capability* owning_table(std::uint32_t offset, std::uint8_t id) const noexcept;
 
     // Access (access.cpp, command.cpp, handlers.cpp).
     unsigned piece(std::uint32_t offset, std::size_t remaining) const noexcept;

@@ -26,6 +26,7 @@ Result<void> Space::State::claim_kernel(std::uint32_t offset, std::uint32_t leng
                    owner[byte]);
         owner[byte] = id;
     }
+    touch(offset, length);
     return fill(offset, length);
 }
 
