@@ -34,7 +34,7 @@ static_assert(offsetof(rte_mbuf, hash) == offsetof(rte_mbuf, data_len) + 4);
 
 } // namespace
 
-/// Where a burst stands; lives in registers while the frames are plain.
+/// Where a burst stands.
 struct RxQueue::Cursor {
     rte_mbuf** packets;
     void** fresh; ///< one past the next fresh mbuf
@@ -147,8 +147,9 @@ std::uint64_t RxQueue::address_of(const rte_mbuf* mbuf) const noexcept {
 }
 
 template <bool Offloads>
-inline void RxQueue::describe(rte_mbuf* mbuf, std::uint64_t word, std::uint32_t length) const noexcept {
-    std::memcpy(&mbuf->rearm_data, &rearm_, sizeof(rearm_));
+inline void RxQueue::describe(rte_mbuf* mbuf, std::uint64_t word, std::uint64_t length,
+                              std::uint64_t rearm) const noexcept {
+    std::memcpy(&mbuf->rearm_data, &rearm, sizeof(rearm));
     std::uint64_t flags = 0;
     std::uint64_t vlan = 0;
     if constexpr (Offloads) {
@@ -230,7 +231,7 @@ template <bool Offloads, bool Arithmetic>
         mbufs_[slot] = fresh;
         descriptor.address = address_of<Arithmetic>(fresh);
         descriptor.word = 0;
-        describe<Offloads>(mbuf, word, length);
+        describe<Offloads>(mbuf, word, length, rearm_);
         if (rte_mbuf* whole = segment(mbuf, word)) {
             cursor.bytes += whole->pkt_len;
             cursor.packets[cursor.done++] = whole;
@@ -242,83 +243,89 @@ template <bool Offloads, bool Arithmetic>
     return doomed_ == nullptr;
 }
 
+/// Takes plain frames, four at a time, until one is not, or there is no room for four.
+template <bool Offloads, bool Arithmetic>
+inline void RxQueue::groups(Cursor& cursor) noexcept {
+    const std::uint32_t fresh_left = static_cast<std::uint32_t>(cursor.fresh - cursor.fresh_end);
+    const std::uint32_t count = std::min({cursor.want - cursor.done, size_ - cursor.slot, fresh_left}) & ~3u;
+    Descriptor* descriptor = descriptors_ + cursor.slot;
+    Descriptor* const end = descriptor + count;
+    rte_mbuf** slot = mbufs_ + cursor.slot;
+    rte_mbuf** packet = cursor.packets + cursor.done;
+    void** fresh = cursor.fresh;
+    std::uint64_t bytes = cursor.bytes;
+    const std::uint64_t mask = fail_mask_;
+    const std::uint64_t rearm = rearm_;
+    const std::uint64_t from_mbuf = from_mbuf_;
+    for (; descriptor != end; descriptor += 4, slot += 4, packet += 4) {
+        const std::array<std::uint64_t, 4> words = {read_word(descriptor[0]), read_word(descriptor[1]),
+                                                    read_word(descriptor[2]), read_word(descriptor[3])};
+        const std::uint64_t odd = ((words[0] - 1) ^ done_whole) | ((words[1] - 1) ^ done_whole) |
+                                  ((words[2] - 1) ^ done_whole) | ((words[3] - 1) ^ done_whole);
+        if ((odd & mask) != 0)
+            break;
+        std::atomic_thread_fence(std::memory_order_acquire); // frames after their descriptors
+        fresh -= 4;
+        const auto take = [&](std::size_t i) {
+            rte_mbuf* mbuf = slot[i];
+            auto* next = static_cast<rte_mbuf*>(fresh[i]);
+            const std::uint64_t length = words[i] & RxWord::Length::mask;
+            slot[i] = next;
+            descriptor[i].address =
+                Arithmetic ? reinterpret_cast<std::uintptr_t>(next) + from_mbuf : address_of<false>(next);
+            descriptor[i].word = 0;
+            describe<Offloads>(mbuf, words[i], length, rearm);
+            packet[i] = mbuf;
+            bytes += length;
+        };
+        take(0);
+        take(1);
+        take(2);
+        take(3);
+    }
+    const auto moved = static_cast<std::uint32_t>(slot - mbufs_) - cursor.slot;
+    cursor.done += moved;
+    cursor.refilled += moved;
+    cursor.slot = cursor.slot + moved == size_ ? 0 : cursor.slot + moved;
+    cursor.fresh = fresh;
+    cursor.bytes = bytes;
+}
+
 template <bool Offloads, bool Arithmetic>
 std::uint16_t RxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
     RxQueue& self = *static_cast<RxQueue*>(queue);
-    Descriptor* const descriptors = self.descriptors_;
-    std::uint32_t slot = self.head_;
-    if ((read_word(descriptors[slot]) & RxWord::Dd::mask) == 0)
+    if ((read_word(self.descriptors_[self.head_]) & RxWord::Dd::mask) == 0)
         return 0;
 
     const std::uint32_t want = std::min<std::uint32_t>(count, burst_limit);
     rte_mempool_cache& cache = net::cache_of(self.pool_, self.own_cache_);
     if (cache.len < want) [[unlikely]]
         net::fill_cache(self.pool_, cache, want);
-    void** fresh = cache.objs + cache.len;
-    void** const enough = cache.objs + 4;
+    Cursor cursor{.packets = packets,
+                  .fresh = cache.objs + cache.len,
+                  .fresh_end = cache.objs,
+                  .done = 0,
+                  .want = want,
+                  .slot = self.head_,
+                  .refilled = 0,
+                  .bytes = 0};
+    do {
+        if (self.segments_ == 0) [[likely]]
+            self.groups<Offloads, Arithmetic>(cursor);
+    } while (cursor.done != want && cursor.refilled < burst_limit && self.one<Offloads, Arithmetic>(cursor));
 
-    rte_mbuf** const mbufs = self.mbufs_;
-    const std::uint64_t mask = self.fail_mask_;
-    std::uint32_t done = 0;
-    std::uint32_t refilled = 0;
-    std::uint64_t bytes = 0;
-    for (;;) {
-        const std::uint32_t last_group = self.size_ - 4u;
-        while (want - done >= 4 && slot <= last_group && fresh >= enough && self.segments_ == 0) {
-            std::array<std::uint64_t, 4> words;
-            std::uint64_t odd = 0;
-            for (unsigned i = 0; i < 4; ++i) {
-                words[i] = read_word(descriptors[slot + i]);
-                odd |= (words[i] - 1) ^ done_whole;
-            }
-            if ((odd & mask) != 0)
-                break;
-            std::atomic_thread_fence(std::memory_order_acquire); // frames after their descriptors
-            fresh -= 4;
-            for (unsigned i = 0; i < 4; ++i) {
-                rte_mbuf* mbuf = mbufs[slot + i];
-                auto* next = static_cast<rte_mbuf*>(fresh[i]);
-                const auto length = static_cast<std::uint32_t>(words[i] & RxWord::Length::mask);
-                mbufs[slot + i] = next;
-                descriptors[slot + i].address = self.address_of<Arithmetic>(next);
-                descriptors[slot + i].word = 0;
-                self.describe<Offloads>(mbuf, words[i], length);
-                packets[done + i] = mbuf;
-                bytes += length;
-            }
-            done += 4;
-            refilled += 4;
-            slot += 4;
-            if (slot == self.size_)
-                slot = 0;
-        }
-        if (done == want)
-            break;
-        Cursor cursor{packets, fresh, cache.objs, done, want, slot, refilled, bytes};
-        const bool more = self.one<Offloads, Arithmetic>(cursor);
-        fresh = cursor.fresh;
-        done = cursor.done;
-        slot = cursor.slot;
-        refilled = cursor.refilled;
-        bytes = cursor.bytes;
-        if (!more)
-            break;
-        if (refilled >= burst_limit)
-            break; // bounded, also when every slot is dropped
-    }
-
-    cache.len = static_cast<std::uint32_t>(fresh - cache.objs);
+    cache.len = static_cast<std::uint32_t>(cursor.fresh - cache.objs);
     if (self.doomed_ != nullptr) [[unlikely]] // only now: freeing uses the cache
         rte_pktmbuf_free(std::exchange(self.doomed_, nullptr));
-    self.head_ = static_cast<std::uint16_t>(slot);
-    self.unposted_ = static_cast<std::uint16_t>(self.unposted_ + refilled);
+    self.head_ = static_cast<std::uint16_t>(cursor.slot);
+    self.unposted_ = static_cast<std::uint16_t>(self.unposted_ + cursor.refilled);
     if (self.unposted_ >= self.post_at_) {
         self.unposted_ = 0;
-        self.tail_.ring(slot == 0 ? self.size_ - 1u : slot - 1u);
+        self.tail_.ring(cursor.slot == 0 ? self.size_ - 1u : cursor.slot - 1u);
     }
-    self.counters_.packets.add(done);
-    self.counters_.bytes.add(bytes);
-    return static_cast<std::uint16_t>(done);
+    self.counters_.packets.add(cursor.done);
+    self.counters_.bytes.add(cursor.bytes);
+    return static_cast<std::uint16_t>(cursor.done);
 }
 
 } // namespace sluice::inline v1::e1000

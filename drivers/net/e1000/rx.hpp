@@ -59,10 +59,13 @@ class RxQueue {
     static std::uint16_t burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept;
     template <bool Offloads, bool Arithmetic>
     bool one(Cursor& cursor) noexcept;
+    template <bool Offloads, bool Arithmetic>
+    void groups(Cursor& cursor) noexcept;
     template <bool Arithmetic>
     std::uint64_t address_of(const rte_mbuf* mbuf) const noexcept;
     template <bool Offloads>
-    void describe(rte_mbuf* mbuf, std::uint64_t word, std::uint32_t length) const noexcept;
+    void describe(rte_mbuf* mbuf, std::uint64_t word, std::uint64_t length,
+                  std::uint64_t rearm) const noexcept;
     rte_mbuf* segment(rte_mbuf* mbuf, std::uint64_t word) noexcept;
     void drop_chain() noexcept;
     bool lie(const char* what, std::uint16_t slot, std::uint64_t word) noexcept;

@@ -16,7 +16,7 @@ constexpr std::uint64_t collisions = TxWord::Ec::mask | TxWord::Lc::mask;
 constexpr std::uint32_t shortest_frame = 17;
 constexpr std::uint32_t longest_frame = 16288;
 /// The inline path takes lengths from shortest_frame to shortest_frame + inline_lengths − 1.
-constexpr std::uint32_t inline_lengths = 8192;
+constexpr std::uint64_t inline_lengths = 8192;
 static_assert(shortest_frame + inline_lengths - 1 <= longest_frame);
 
 /// rearm_data of an mbuf that may go back to its pool as it is: refcnt 1, nb_segs 1; any data_off, any port.
@@ -184,52 +184,100 @@ std::uint32_t TxQueue::reclaim(void* queue) noexcept {
     return true;
 }
 
+/// What is looked at in the mbufs of a group: bits that any has, and bits that all have.
+struct TxQueue::Look {
+    std::uint64_t any_rearm = 0, all_rearm = ~std::uint64_t{0};
+    std::uint64_t any_pool = 0, all_pool = ~std::uint64_t{0};
+    std::uint64_t any_flag = 0;
+    std::uint64_t any_length = 0; ///< less shortest_frame, so that a short one has high bits
+
+    void add(const rte_mbuf* mbuf, std::uint64_t rearm, std::uint64_t length) noexcept {
+        any_rearm |= rearm;
+        all_rearm &= rearm;
+        any_pool |= reinterpret_cast<std::uintptr_t>(mbuf->pool);
+        all_pool &= reinterpret_cast<std::uintptr_t>(mbuf->pool);
+        any_flag |= mbuf->ol_flags;
+        any_length |= length - shortest_frame;
+    }
+
+    /// Not all of them are plain mbufs of `pool` with a length of the inline path.
+    bool unusual(const rte_mempool* pool) const noexcept {
+        const auto expected = reinterpret_cast<std::uintptr_t>(pool);
+        return ((((any_rearm ^ plain_rearm) | (all_rearm ^ plain_rearm)) & plain_mask) |
+                (any_pool ^ expected) | (all_pool ^ expected) | (any_flag & foreign_buffer) |
+                (any_length & ~(inline_lengths - 1))) != 0;
+    }
+};
+
+/// Submits `Count` plain mbufs. False, with nothing that counts done, when one of them is not plain.
+template <std::size_t Count>
+inline bool TxQueue::submit(rte_mbuf* const* from, Descriptor* descriptor, rte_mbuf** slot,
+                            const rte_mempool* pool, std::uint64_t offset, std::uint64_t& bytes) noexcept {
+    Look look;
+    std::uint64_t sum = 0;
+    const auto fill = [&](std::size_t i) {
+        rte_mbuf* mbuf = from[i];
+        const std::uint64_t rearm = rearm_of(mbuf);
+        const std::uint64_t length = mbuf->data_len;
+        look.add(mbuf, rearm, length);
+        descriptor[i].address = rte_mbuf_iova_get(mbuf) + (rearm & 0xffff) + offset;
+        descriptor[i].word = length | whole_frame;
+        slot[i] = mbuf;
+        sum += length;
+    };
+    fill(0);
+    if constexpr (Count == 4) {
+        fill(1);
+        fill(2);
+        fill(3);
+    }
+    // Slots beyond the tail are the driver's own: what was written there may be written over.
+    if (look.unusual(pool)) [[unlikely]]
+        return false;
+    bytes += sum;
+    return true;
+}
+
 std::uint16_t TxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
     TxQueue& self = *static_cast<TxQueue*>(queue);
     self.complete();
-    Descriptor* const descriptors = self.descriptors_;
-    rte_mbuf** const mbufs = self.mbufs_;
-    const std::uint64_t iova_offset = self.iova_offset_;
+    const std::uint64_t offset = self.iova_offset_;
     const std::uint32_t before = self.next_;
     std::uint32_t taken = 0;
     std::uint32_t plain = 0;
     std::uint64_t bytes = 0;
     while (taken < count && self.free_slots() != 0) {
-        std::uint32_t slot = self.next_;
-        Lump& where = self.lumps_[slot / lump];
-        if (slot % lump == 0) {
+        const std::uint32_t start = self.next_;
+        Lump& where = self.lumps_[start / lump];
+        if (start % lump == 0) {
             where.pool = packets[taken]->pool;
             where.mixed = false;
         }
         const rte_mempool* const pool = where.pool;
-        const std::uint32_t room = std::min(std::min(count - taken, self.free_slots()), lump - slot % lump);
-        const std::uint32_t end = slot + room;
-        rte_mbuf** from = packets + taken;
-        for (; slot != end; ++slot, ++from) {
-            const rte_mbuf* mbuf = *from;
-            const std::uint64_t rearm = rearm_of(mbuf);
-            const std::uint64_t length = mbuf->data_len;
-            std::uint64_t unusual = (rearm ^ plain_rearm) & plain_mask;
-            unusual |= mbuf->ol_flags & foreign_buffer;
-            unusual |= reinterpret_cast<std::uintptr_t>(mbuf->pool) ^ reinterpret_cast<std::uintptr_t>(pool);
-            unusual |= (length - shortest_frame) & ~std::uint64_t{inline_lengths - 1};
-            if (unusual != 0) [[unlikely]]
-                break;
-            descriptors[slot].address = rte_mbuf_iova_get(mbuf) + (rearm & 0xffff) + iova_offset;
-            descriptors[slot].word = length | whole_frame;
-            mbufs[slot] = *from;
-            bytes += length;
+        const std::uint32_t room = std::min(std::min(count - taken, self.free_slots()), lump - start % lump);
+        rte_mbuf* const* from = packets + taken;
+        rte_mbuf* const* const end = from + room;
+        Descriptor* descriptor = self.descriptors_ + start;
+        rte_mbuf** slot = self.mbufs_ + start;
+        for (; end - from >= 4 && submit<4>(from, descriptor, slot, pool, offset, bytes); from += 4) {
+            descriptor += 4;
+            slot += 4;
         }
-        const std::uint32_t moved = slot - self.next_;
+        for (; from != end && submit<1>(from, descriptor, slot, pool, offset, bytes); ++from) {
+            ++descriptor;
+            ++slot;
+        }
+        const auto moved = static_cast<std::uint32_t>(slot - self.mbufs_) - start;
+        const std::uint32_t after = start + moved;
         plain += moved;
         taken += moved;
         self.used_ = static_cast<std::uint16_t>(self.used_ + moved);
-        if (moved != 0 && slot % lump == 0) {
-            where.report = static_cast<std::uint16_t>(slot - 1);
-            descriptors[slot - 1].word = descriptors[slot - 1].word | TxWord::Rs::mask;
+        self.next_ = static_cast<std::uint16_t>(after == self.size_ ? 0 : after);
+        if (moved != 0 && after % lump == 0) {
+            where.report = static_cast<std::uint16_t>(after - 1);
+            self.report(after - 1);
         }
-        self.next_ = static_cast<std::uint16_t>(slot == self.size_ ? 0 : slot);
-        if (slot != end) {
+        if (moved != room) {
             if (!self.odd(packets[taken]))
                 break;
             ++taken;
@@ -237,7 +285,7 @@ std::uint16_t TxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t coun
     }
     if (self.next_ != before) {
         const std::uint32_t last = (self.next_ == 0 ? self.size_ : self.next_) - 1u;
-        descriptors[last].word = descriptors[last].word | TxWord::Rs::mask;
+        self.report(last);
         self.last_report_ = static_cast<std::uint16_t>(last);
         self.tail_.ring(self.next_);
     }

@@ -59,7 +59,15 @@ class TxQueue {
     static std::uint16_t burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept;
     static std::uint32_t reclaim(void* queue) noexcept;
 
+    struct Look;
+    template <std::size_t Count>
+    static bool submit(rte_mbuf* const* from, Descriptor* descriptor, rte_mbuf** slot,
+                       const rte_mempool* pool, std::uint64_t offset, std::uint64_t& bytes) noexcept;
     bool odd(rte_mbuf* frame) noexcept;
+    /// Asks for a report when `slot` is done.
+    void report(std::uint32_t slot) noexcept {
+        descriptors_[slot].word = descriptors_[slot].word | TxWord::Rs::mask;
+    }
     void complete() noexcept;
     bool look(std::uint16_t slot) noexcept;
     void release(std::uint32_t begin, std::uint32_t end) noexcept;
