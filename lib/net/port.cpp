@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cassert>
 #include <cerrno>
 #include <mutex>
@@ -39,10 +40,9 @@ Result<Pool> make_pool(const Config& config, const DriverInfo& info) {
     const unsigned in_rings = unsigned(config.rx_queues) * config.rx_descriptors +
                               unsigned(config.tx_queues) * config.tx_descriptors;
     const unsigned count = in_rings + (config.rx_queues + config.tx_queues) * 2 * cache + 1024;
-    const unsigned room =
-        config.rx_offloads.scatter
-            ? RTE_MBUF_DEFAULT_BUF_SIZE
-            : std::max<unsigned>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + frame_bytes(config.mtu));
+    // Some devices take powers of two alone.
+    const unsigned frame = config.rx_offloads.scatter ? 0 : std::bit_ceil(frame_bytes(config.mtu));
+    const unsigned room = RTE_PKTMBUF_HEADROOM + std::max<unsigned>(RTE_MBUF_DEFAULT_DATAROOM, frame);
     const std::string name = "sluice_" + std::to_string(serial++);
     rte_mempool* pool =
         rte_pktmbuf_pool_create(name.c_str(), count, cache, 0, static_cast<std::uint16_t>(room),
@@ -180,11 +180,12 @@ Result<> Port::configure(const Config& wanted) {
     const DriverInfo& info = impl_->driver->info();
     if (impl_->started)
         return fail(EBUSY, "cannot configure a started port: stop it first", info.name);
-    auto config = validate(wanted, info.limits, info.name);
+    Config asked = wanted;
+    if (asked.pool == impl_->pool.get())
+        asked.pool = nullptr; // the port's own is made anew: it may have to be larger
+    auto config = validate(asked, info.limits, info.name);
     if (!config)
         return propagate(std::move(config));
-    if (config->pool == impl_->pool.get())
-        config->pool = nullptr; // the port's own is made anew: it may have to be larger
     Pool pool;
     if (config->rx_queues != 0 && config->pool == nullptr && config->queue_pools.empty()) {
         auto made = make_pool(*config, info);
@@ -283,8 +284,10 @@ bool Port::promiscuous() const noexcept {
 Result<> Port::set_promiscuous(bool on) {
     RxFilter next = impl_->filter;
     next.promiscuous = on;
+    if (auto ok = impl_->set_filter(std::move(next)); !ok)
+        return ok;
     impl_->config.promiscuous = on;
-    return impl_->set_filter(std::move(next));
+    return {};
 }
 bool Port::all_multicast() const noexcept {
     return impl_->filter.all_multicast;
@@ -292,8 +295,10 @@ bool Port::all_multicast() const noexcept {
 Result<> Port::set_all_multicast(bool on) {
     RxFilter next = impl_->filter;
     next.all_multicast = on;
+    if (auto ok = impl_->set_filter(std::move(next)); !ok)
+        return ok;
     impl_->config.all_multicast = on;
-    return impl_->set_filter(std::move(next));
+    return {};
 }
 MacAddress Port::mac() const noexcept {
     return impl_->filter.addresses.front();
