@@ -36,8 +36,8 @@ class Console {
     Handler handler_;
     rdline* editor_ = nullptr;
     bool stopped_ = false;
-    bool terminal_ = false;
     termios before_{};
+    bool terminal_ = false;
 };
 
 /// Flushes standard output and waits for nothing else.

@@ -41,7 +41,7 @@ struct Settings {
     std::uint16_t tx_bytes = 64; ///< bytes of a frame that txonly makes
     Mode mode = Mode::io;
     Topology topology = Topology::paired;
-    std::map<std::uint16_t, rte_ether_addr> peers; ///< destination of mode mac, by port sent to
+    std::map<std::uint16_t, rte_ether_addr> peers{}; ///< destination of mode mac, by port sent to
 };
 
 /// The whole command line, split.
