@@ -13,6 +13,7 @@
 
 #include <sluice/base/log.hpp>
 #include <sluice/net/port.hpp>
+#include <sluice/pci/preflight.hpp>
 
 #include "loop.hpp"
 #include "options.hpp"
@@ -36,14 +37,31 @@ void print_log(LogLevel level, std::string_view line) {
         fmt::print(stderr, "sluice: {}\n", line);
 }
 
+/// What EAL was told about memory.
+pci::Environment memory_wanted(const std::vector<std::string>& arguments) {
+    auto wanted = pci::Environment::of_process({});
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        if (arguments[i] == "--no-huge")
+            wanted.hugepages = false;
+        else if (arguments[i] == "--in-memory")
+            wanted.hugetlbfs = false;
+        else if (arguments[i] == "-m" && i + 1 < arguments.size())
+            wanted.memory = std::strtoull(arguments[i + 1].c_str(), nullptr, 10) << 20;
+    }
+    return wanted;
+}
+
 Result<> start_eal(std::vector<std::string> arguments) {
     std::vector<char*> argv;
     for (std::string& argument : arguments)
         argv.push_back(argument.data());
     argv.push_back(nullptr);
-    if (rte_eal_init(static_cast<int>(arguments.size()), argv.data()) < 0)
-        return fail(rte_errno,
-                    "EAL does not start: its own lines above say why (sluice-doctor checks memory)");
+    if (rte_eal_init(static_cast<int>(arguments.size()), argv.data()) < 0) {
+        const int code = rte_errno;
+        if (auto reason = pci::why_no_memory(pci::Sysfs(), memory_wanted(arguments)))
+            return fail(0, "EAL does not start", *reason);
+        return fail(code, "EAL does not start: its own lines above say why");
+    }
     if (rte_eal_process_type() != RTE_PROC_PRIMARY)
         return fail(EBUSY, "another process with this EAL prefix runs: give --file-prefix NAME");
     return {};

@@ -309,6 +309,23 @@ class Examination {
     std::vector<Check> checks_;
 };
 
+std::vector<Check> device_checks(const Sysfs& sysfs, const Address& address, std::string_view driver,
+                                 const Environment& environment) {
+    auto function = sysfs.find(address);
+    if (!function)
+        return {
+            {"address", Verdict::blocks, "there is no such device", "sluice-devbind --status lists them"}};
+    std::vector<Check> checks{{"address", Verdict::ok, "it is there", {}}};
+    auto rows = Examination(sysfs, *function, driver, environment).all();
+    std::ranges::move(rows, std::back_inserter(checks));
+    return checks;
+}
+
+std::optional<std::string> first_that_blocks(const std::vector<Check>& checks) {
+    auto found = std::ranges::find(checks, Verdict::blocks, &Check::verdict);
+    return found != checks.end() ? std::optional(to_line(*found)) : std::nullopt;
+}
+
 } // namespace
 
 std::string_view to_string(Verdict verdict) noexcept {
@@ -325,14 +342,11 @@ std::string_view to_string(Verdict verdict) noexcept {
 
 std::vector<Check> preflight(const Sysfs& sysfs, const Address& address, std::string_view driver,
                              const Environment& environment) {
+    auto checks = device_checks(sysfs, address, driver, environment);
     auto function = sysfs.find(address);
     if (!function)
-        return {
-            {"address", Verdict::blocks, "there is no such device", "sluice-devbind --status lists them"}};
-    std::vector<Check> checks{{"address", Verdict::ok, "it is there", {}}};
-    auto rows = Examination(sysfs, *function, driver, environment).all();
-    std::ranges::move(rows, std::back_inserter(checks));
-    rows = preflight_memory(sysfs, environment, function->numa_node);
+        return checks;
+    auto rows = preflight_memory(sysfs, environment, function->numa_node);
     std::ranges::move(rows, std::back_inserter(checks));
     return checks;
 }
@@ -343,11 +357,12 @@ std::string to_line(const Check& check) {
 
 std::optional<std::string> why_not(const Sysfs& sysfs, const Address& address, std::string_view driver,
                                    const Environment& environment) {
-    for (const auto& check : preflight(sysfs, address, driver, environment)) {
-        if (check.verdict == Verdict::blocks)
-            return address.to_string() + ": " + to_line(check);
-    }
-    return std::nullopt;
+    auto line = first_that_blocks(device_checks(sysfs, address, driver, environment));
+    return line ? std::optional(address.to_string() + ": " + *line) : std::nullopt;
+}
+
+std::optional<std::string> why_no_memory(const Sysfs& sysfs, const Environment& environment) {
+    return first_that_blocks(preflight_memory(sysfs, environment));
 }
 
 } // namespace sluice::inline v1::pci

@@ -56,9 +56,13 @@ std::vector<Check> preflight_memory(const Sysfs& sysfs, const Environment& envir
 /// "CAUSE; ADVICE".
 std::string to_line(const Check& check);
 
-/// The first row that blocks, as one line "0000:01:00.0: CAUSE; ADVICE", for a program that could not
-/// start; empty when nothing blocks.
+/// The first row about the device that blocks, as one line "0000:01:00.0: CAUSE; ADVICE", for a program
+/// that could not open it; empty when nothing blocks. Says nothing of memory: by then an EAL has taken it.
 std::optional<std::string> why_not(const Sysfs& sysfs, const Address& address, std::string_view driver,
                                    const Environment& environment);
+
+/// The first row about memory that blocks, as one line "CAUSE; ADVICE", for a program whose EAL did not
+/// start.
+std::optional<std::string> why_no_memory(const Sysfs& sysfs, const Environment& environment);
 
 } // namespace sluice::inline v1::pci
