@@ -88,8 +88,9 @@ inline constexpr std::uint8_t mq_pairs_set = 0; ///< le16
 
 } // namespace ctrl
 
-/// Rings of a split queue lie one behind the other in one block of memory. Alignments of §2.7.1, the used
-/// ring on a cache line of its own, since the device writes it.
+/// Rings of a split queue lie one behind the other in one block of memory, none on a cache line of another's
+/// writer. Alignments of §2.7.1. The used ring begins at the end of a line, so that its elements begin a
+/// line.
 struct SplitLayout {
     std::size_t desc = 0;
     std::size_t avail = 0;
@@ -103,7 +104,8 @@ struct SplitLayout {
         SplitLayout layout;
         layout.avail = up(size * sizeof(Desc));
         // Behind either ring stands one more le16, the event index, which is not used here. §2.7.6, §2.7.8.
-        layout.used = up(layout.avail + sizeof(Avail) + size * sizeof(le16) + sizeof(le16));
+        layout.used =
+            up(layout.avail + sizeof(Avail) + size * sizeof(le16) + sizeof(le16)) + line - sizeof(Used);
         layout.bytes = up(layout.used + sizeof(Used) + size * sizeof(UsedElem) + sizeof(le16));
         return layout;
     }

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include <sluice/base/error.hpp>
@@ -16,6 +18,13 @@
 #include "transport.hpp"
 
 namespace sluice::inline v1::virtio {
+
+/// `base` moved on by bytes: loops over several arrays share one counter.
+template <typename T>
+inline T* advance(T* base, std::size_t bytes) noexcept {
+    using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(base) + bytes);
+}
 
 /// An element of the used ring, read from memory exactly once.
 struct UsedValue {

@@ -38,10 +38,11 @@ std::uint64_t rearm_word(std::uint16_t data_off, std::uint16_t port) noexcept {
 }
 
 /// Writes all that a received mbuf says about its frame: length, no flags, no packet type, no tag.
-inline void describe(rte_mbuf* mbuf, std::uint64_t rearm, std::uint32_t length) noexcept {
-    *reinterpret_cast<Pair*>(field(mbuf, offsetof(rte_mbuf, data_off))) = Pair{rearm, 0};
-    *reinterpret_cast<Pair*>(field(mbuf, offsetof(rte_mbuf, packet_type))) =
-        Pair{std::uint64_t{length} << 32, length};
+inline void describe(rte_mbuf* mbuf, Pair rearm, std::uint64_t length) noexcept {
+    *reinterpret_cast<Pair*>(field(mbuf, offsetof(rte_mbuf, data_off))) = rearm;
+    const std::uint64_t type_and_length = length << 32;
+    std::memcpy(field(mbuf, offsetof(rte_mbuf, packet_type)), &type_and_length, sizeof length);
+    std::memcpy(field(mbuf, offsetof(rte_mbuf, data_len)), &length, sizeof length);
 }
 
 } // namespace
@@ -171,32 +172,39 @@ unsigned RxQueue::take_run(rte_mbuf** out, unsigned count) noexcept {
             return 0;
     }
     // Fresh mbufs are read where they lie.
-    void** source = cache.objs + cache.len;
+    void** const fresh = cache.objs + (cache.len - count);
     const std::uint64_t* const used = ring_.used() + first;
     rte_mbuf** const slots = slots_.get() + first;
     Desc* const descs = ring_.descs() + first;
-    const std::uint64_t rearm = rearm_;
+    const Pair rearm{rearm_, 0};
     const std::uint64_t offset = Linear ? linear_offset_ : iova_offset_ + header_offset;
     const std::uint64_t range = fast_range_;
-    std::uint64_t expected = std::uint64_t{first} << 32 | (sizeof(NetHeader) + min_frame);
+    std::uint64_t expected = first | std::uint64_t{sizeof(NetHeader) + min_frame} << 32;
     std::uint64_t bytes = 0;
-    unsigned taken = 0;
+    const std::size_t end = count * sizeof(void*);
+    std::size_t at = 0;
     do {
-        const std::uint64_t excess = std::rotl(SplitRing::read(used + taken), 32) - expected;
+        // Zero from the id in the upper half, what the length has beyond the shortest in the lower.
+        const std::uint64_t excess = std::rotl(SplitRing::read(advance(used, at)) - expected, 32);
         if (excess > range) [[unlikely]]
             break;
-        rte_mbuf* const mbuf = slots[taken];
-        rte_prefetch0(slots[taken + prefetch_ahead]);
-        auto* const next = static_cast<rte_mbuf*>(*--source);
-        slots[taken] = next;
-        descs[taken].addr = (Linear ? reinterpret_cast<std::uintptr_t>(next) : next->buf_iova) + offset;
-        const auto length = static_cast<std::uint32_t>(excess) + min_frame;
+        rte_mbuf* const mbuf = *advance(slots, at);
+        rte_prefetch0(advance(slots, at)[prefetch_ahead]);
+        auto* const next = static_cast<rte_mbuf*>(*advance(fresh, at));
+        *advance(slots, at) = next;
+        advance(descs, 2 * at)->addr =
+            (Linear ? reinterpret_cast<std::uintptr_t>(next) : next->buf_iova) + offset;
+        const std::uint64_t length = excess + min_frame;
         describe(mbuf, rearm, length);
-        out[taken] = mbuf;
+        *advance(out, at) = mbuf;
         bytes += length;
-        expected += std::uint64_t{1} << 32;
-    } while (++taken != count);
+        ++expected;
+        at += sizeof(void*);
+    } while (at != end);
+    const auto taken = static_cast<unsigned>(at / sizeof(void*));
     cache.len -= taken;
+    if (taken != count) [[unlikely]]
+        std::memmove(fresh, fresh + taken, (count - taken) * sizeof(void*));
     if (taken != 0) {
         next_ = static_cast<std::uint16_t>(next_ + taken);
         posted_ = static_cast<std::uint16_t>(posted_ + taken);
@@ -304,11 +312,11 @@ rte_mbuf* RxQueue::assemble(unsigned buffers) noexcept {
         slots_[claim.id] = static_cast<rte_mbuf*>(fresh_[i]);
         ring_.descs()[claim.id].addr = header_iova(slots_[claim.id]);
         if (head == nullptr) {
-            describe(mbuf, rearm_, claim.len - static_cast<std::uint32_t>(sizeof(NetHeader)));
+            describe(mbuf, Pair{rearm_, 0}, claim.len - sizeof(NetHeader));
             head = mbuf;
         } else {
             // Later buffers have no header: the frame goes on where the header would be.
-            describe(mbuf, rearm_, claim.len);
+            describe(mbuf, Pair{rearm_, 0}, claim.len);
             mbuf->data_off = header_offset;
             tail->next = mbuf;
             head->pkt_len += claim.len;

@@ -2,6 +2,7 @@
 #include "tx.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -21,12 +22,18 @@ std::uint32_t owners_and_segments(const rte_mbuf* mbuf) noexcept {
 }
 
 constexpr std::uint32_t one_owner_one_segment = 0x0001'0001;
-constexpr std::uint64_t foreign_buffer = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+/// The data lies in another mbuf, or in memory of the application's.
+bool foreign_buffer(const rte_mbuf* mbuf) noexcept {
+    return (mbuf->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) != 0;
+}
+
+/// Two elements of the used ring.
+using Pair [[gnu::vector_size(16), gnu::aligned(8), gnu::may_alias]] = std::uint64_t;
+static_assert(std::endian::native == std::endian::little);
 
 /// The buffer in front of the data is the sender's to write.
 bool headroom_is_ours(const rte_mbuf* mbuf) noexcept {
-    return rte_mbuf_refcnt_read(mbuf) == 1 && (mbuf->ol_flags & foreign_buffer) == 0 &&
-           mbuf->data_off >= header_bytes;
+    return rte_mbuf_refcnt_read(mbuf) == 1 && !foreign_buffer(mbuf) && mbuf->data_off >= header_bytes;
 }
 
 /// A modern device wants all of it zero where no offload is asked for (§5.1.6.2).
@@ -158,11 +165,15 @@ bool TxQueue::complete_lump() noexcept {
     const unsigned first = next_ & ring_.mask();
     if (exceptions_[first / lump] != 0)
         return false;
-    const std::uint64_t* const used = ring_.used() + first;
-    std::uint32_t difference = 0;
-    for (unsigned i = 0; i < lump; ++i)
-        difference |= static_cast<std::uint32_t>(SplitRing::read(used + i)) ^ (first + i);
-    if (difference != 0) [[unlikely]]
+    const auto* const used = reinterpret_cast<const Pair*>(ring_.used() + first);
+    Pair expected{first, first + 1};
+    Pair difference{0, 0};
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < lump / 2; ++i) {
+        difference |= used[i] ^ expected;
+        expected += 2;
+    }
+    if (static_cast<std::uint32_t>(difference[0] | difference[1]) != 0) [[unlikely]]
         return false;
     put_lump(slots_[first]->pool, slots_.get() + first);
     clean_ = static_cast<std::uint16_t>(clean_ + lump);
@@ -226,22 +237,25 @@ unsigned TxQueue::post_run(rte_mbuf** packets, unsigned count) noexcept {
     const rte_mempool* const pool = pool_;
     const std::uint64_t offset = iova_offset_ - header_bytes;
     std::uint64_t bytes = 0;
-    unsigned posted = 0;
-    for (; posted != count; ++posted) {
-        rte_mbuf* const mbuf = packets[posted];
-        const std::uint32_t data_off = mbuf->data_off;
-        const std::uint32_t length = mbuf->data_len;
-        if (owners_and_segments(mbuf) != one_owner_one_segment || (mbuf->ol_flags & foreign_buffer) != 0 ||
+    const std::size_t end = count * sizeof(void*);
+    std::size_t at = 0;
+    for (; at != end; at += sizeof(void*)) {
+        rte_mbuf* const mbuf = *advance(packets, at);
+        const std::uint64_t data_off = mbuf->data_off;
+        const std::uint64_t length = mbuf->data_len;
+        if (owners_and_segments(mbuf) != one_owner_one_segment || foreign_buffer(mbuf) ||
             mbuf->pool != pool || data_off < header_bytes || length < min_frame) [[unlikely]]
             break;
         write_header(static_cast<std::byte*>(mbuf->buf_addr) + data_off - header_bytes);
-        descs[posted].addr = mbuf->buf_iova + data_off + offset;
+        Desc* const desc = advance(descs, 2 * at);
+        desc->addr = mbuf->buf_iova + data_off + offset;
         // Length, no flags, no next: one store.
-        const std::uint64_t rest = to_little(std::uint64_t{length + header_bytes});
-        std::memcpy(reinterpret_cast<std::byte*>(descs + posted) + offsetof(Desc, len), &rest, sizeof rest);
-        slots[posted] = mbuf;
+        const std::uint64_t rest = to_little(length + header_bytes);
+        std::memcpy(reinterpret_cast<std::byte*>(desc) + offsetof(Desc, len), &rest, sizeof rest);
+        *advance(slots, at) = mbuf;
         bytes += length;
     }
+    const auto posted = static_cast<unsigned>(at / sizeof(void*));
     if (posted != 0) {
         head_ = static_cast<std::uint16_t>(head_ + posted);
         avail_ = static_cast<std::uint16_t>(avail_ + posted);
