@@ -12,7 +12,7 @@ namespace {
 
 std::string describe(Iova iova, std::uint64_t size) {
     char text[64];
-    std::snprintf(text, sizeof text, "IOVA %#" PRIx64 " size %#" PRIx64, iova.value, size);
+    static_cast<void>(std::snprintf(text, sizeof text, "IOVA %#" PRIx64 " size %#" PRIx64, iova.value, size));
     return text;
 }
 

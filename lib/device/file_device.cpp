@@ -113,9 +113,10 @@ FileDevice::FileDevice(Identity identity, std::shared_ptr<AddressSpace> space, P
     , parts_(std::move(parts))
     , backend_(parts_.fd.get(), parts_.config_offset, parts_.config_size, name()) {}
 
-Result<> FileDevice::start_config(std::unique_ptr<config::Effects> effects, const config::Facts& facts) {
+Result<> FileDevice::start_config(config::Backend& bytes, std::unique_ptr<config::Effects> effects,
+                                  const config::Facts& facts) {
     effects_ = std::move(effects);
-    auto config = config::Space::create(backend_, *effects_, facts);
+    auto config = config::Space::create(bytes, *effects_, facts);
     if (!config)
         return propagate(std::move(config));
     config_ = std::make_unique<config::Space>(std::move(*config));

@@ -92,7 +92,8 @@ class FileDevice : public Device {
 
     int fd() const noexcept { return parts_.fd.get(); }
     config::Backend& backend() noexcept { return backend_; }
-    Result<> start_config(std::unique_ptr<config::Effects> effects, const config::Facts& facts);
+    Result<> start_config(config::Backend& bytes, std::unique_ptr<config::Effects> effects,
+                          const config::Facts& facts);
 
   private:
     const FileRegion& file_region(Region region) const noexcept {

@@ -36,14 +36,35 @@ Registry& registry() {
 
 constexpr std::uint32_t command_offset = 4; // PCI Local Bus 3.0 §6.2.2
 constexpr std::uint32_t intx_disable = 1U << 10;
+constexpr std::uint32_t intx_disable_byte = command_offset + 1;
 
-/// What the module does on a config write's behalf, each as its own call.
-class KmodEffects final : public config::Effects {
+/// Config space over the module: its bytes, and what the module does on a write's behalf, each as its own
+/// call.
+///
+/// COMMAND's interrupt-disable bit is the module's in hardware, and each COMMAND write carries the user's
+/// wish in its place. So the bit is read as that wish, and a write of other bits repeats it.
+class KmodConfig final : public config::Backend, public config::Effects {
   public:
-    KmodEffects(int fd, config::Backend& backend, std::string device)
+    KmodConfig(int fd, config::Backend& file, std::string device)
         : fd_(fd)
-        , backend_(backend)
+        , file_(file)
         , device_(std::move(device)) {}
+
+    std::uint32_t size() const noexcept override { return file_.size(); }
+
+    Result<std::uint32_t> read(std::uint32_t offset, unsigned width) override {
+        auto value = file_.read(offset, width);
+        if (value && offset >= command_offset && offset <= intx_disable_byte &&
+            offset + width > intx_disable_byte) {
+            const std::uint32_t bit = intx_disable >> (8 * (offset - command_offset));
+            *value = intx_disabled_ ? *value | bit : *value & ~bit;
+        }
+        return value;
+    }
+
+    Result<void> write(std::uint32_t offset, unsigned width, std::uint32_t value) override {
+        return file_.write(offset, width, value);
+    }
 
     Result<config::Disposition> reset(config::ResetKind) override {
         sluice_reset request{};
@@ -65,13 +86,12 @@ class KmodEffects final : public config::Effects {
         return static_cast<config::PowerState>(info.power_state);
     }
 
-    /// The hardware bit is the module's and says nothing of the user's wish, so it is written in any case.
     Result<config::Disposition> set_intx_disabled(bool disabled) override {
-        auto command = backend_.read(command_offset, 2);
+        intx_disabled_ = disabled;
+        auto command = read(command_offset, 2);
         if (!command)
             return propagate(std::move(command));
-        return done(
-            backend_.write(command_offset, 2, disabled ? *command | intx_disable : *command & ~intx_disable));
+        return done(write(command_offset, 2, *command));
     }
 
     Result<config::Disposition> set_read_request(unsigned bytes) override {
@@ -112,8 +132,9 @@ class KmodEffects final : public config::Effects {
     }
 
     const int fd_;
-    config::Backend& backend_;
+    config::Backend& file_;
     const std::string device_;
+    bool intx_disabled_ = false;
 };
 
 class KmodInterrupts final : public Interrupts {
@@ -268,8 +289,9 @@ Result<std::unique_ptr<Device>> KmodDevice::create(const pci::Function& function
         return propagate(std::move(facts));
     facts->no_command_memory = (info.flags & SLUICE_DEVICE_NO_CMD_MEMORY) != 0;
     facts->intx_supported = info.irq_pin != 0;
-    auto started =
-        device->start_config(std::make_unique<KmodEffects>(device->fd(), device->backend(), bdf), *facts);
+    auto config = std::make_unique<KmodConfig>(device->fd(), device->backend(), bdf);
+    KmodConfig& bytes = *config;
+    auto started = device->start_config(bytes, std::move(config), *facts);
     if (!started)
         return propagate(std::move(started));
     device->interrupts_.follow(&device->config());

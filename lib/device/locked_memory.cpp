@@ -36,16 +36,17 @@ LockedMemory LockedMemory::of_this_process() {
 Error map_error(int code, Iova iova, std::uint64_t size, const LockedMemory& locked) {
     char object[160];
     if (code == ENOMEM && locked.limit < locked.locked + size) {
-        std::snprintf(object, sizeof object,
-                      "IOVA %#" PRIx64 ": locked %" PRIu64 " KiB, needed %" PRIu64 " KiB, limit %" PRIu64
-                      " KiB",
-                      iova.value, locked.locked / 1024, (locked.locked + size) / 1024, locked.limit / 1024);
+        static_cast<void>(std::snprintf(
+            object, sizeof object,
+            "IOVA %#" PRIx64 ": locked %" PRIu64 " KiB, needed %" PRIu64 " KiB, limit %" PRIu64 " KiB",
+            iova.value, locked.locked / 1024, (locked.locked + size) / 1024, locked.limit / 1024));
         return Error(ENOMEM,
                      "cannot lock memory for DMA, RLIMIT_MEMLOCK is too low: raise it with ulimit -l or "
                      "the service's LimitMEMLOCK=, or grant CAP_IPC_LOCK",
                      object);
     }
-    std::snprintf(object, sizeof object, "IOVA %#" PRIx64 " size %#" PRIx64, iova.value, size);
+    static_cast<void>(
+        std::snprintf(object, sizeof object, "IOVA %#" PRIx64 " size %#" PRIx64, iova.value, size));
     switch (code) {
     case ENOSPC:
         return Error(code,

@@ -199,7 +199,7 @@ Result<std::unique_ptr<Device>> VfioDevice::create(const pci::Function& function
     auto facts = facts_of(function, sysfs, device->backend());
     if (!facts)
         return propagate(std::move(facts));
-    auto started = device->start_config(std::make_unique<VfioEffects>(bdf), *facts);
+    auto started = device->start_config(device->backend(), std::make_unique<VfioEffects>(bdf), *facts);
     if (!started)
         return propagate(std::move(started));
     device->interrupts_.follow(&device->config());

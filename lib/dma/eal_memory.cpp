@@ -75,7 +75,7 @@ class EalMemory::Subscriber {
     explicit Subscriber(std::shared_ptr<device::AddressSpace> space)
         : space_(std::move(space)) {
         static std::atomic<unsigned> next{0};
-        std::snprintf(name_, sizeof name_, "sluice-space-%u", next.fetch_add(1));
+        static_cast<void>(std::snprintf(name_, sizeof name_, "sluice-space-%u", next.fetch_add(1)));
     }
     Subscriber(const Subscriber&) = delete;
     Subscriber& operator=(const Subscriber&) = delete;

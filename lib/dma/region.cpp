@@ -19,7 +19,8 @@ namespace {
 const rte_memzone* reserve(std::size_t size, int socket, std::size_t alignment) {
     static std::atomic<std::uint64_t> next{0};
     char name[RTE_MEMZONE_NAMESIZE];
-    std::snprintf(name, sizeof name, "sluice-%llu", static_cast<unsigned long long>(next.fetch_add(1)));
+    static_cast<void>(
+        std::snprintf(name, sizeof name, "sluice-%llu", static_cast<unsigned long long>(next.fetch_add(1))));
     return rte_memzone_reserve_aligned(name, size, socket, RTE_MEMZONE_IOVA_CONTIG,
                                        static_cast<unsigned>(alignment));
 }
@@ -45,7 +46,7 @@ Result<DmaRegion> DmaRegion::allocate(const EalMemory& memory, std::size_t size,
 }
 
 DmaRegion::DmaRegion(DmaRegion&& other) noexcept
-    : eal_(other.eal_)
+    : eal_(std::move(other.eal_))
     , zone_(std::exchange(other.zone_, nullptr))
     , memory_(std::exchange(other.memory_, {}))
     , iova_(other.iova_) {}
@@ -53,7 +54,7 @@ DmaRegion::DmaRegion(DmaRegion&& other) noexcept
 DmaRegion& DmaRegion::operator=(DmaRegion&& other) noexcept {
     if (this != &other) {
         release();
-        eal_ = other.eal_;
+        eal_ = std::move(other.eal_);
         zone_ = std::exchange(other.zone_, nullptr);
         memory_ = std::exchange(other.memory_, {});
         iova_ = other.iova_;

@@ -98,20 +98,23 @@ class ConfigImage final : public config::Backend {
 /// the region's memory otherwise; values are the host's integers.
 struct RegionSetup {
     Region region = Region::bar0;
-    std::uint64_t size = 0;          ///< bytes
+    std::uint64_t size = 0; ///< bytes
+    // An initializer lets designated ones leave the member out without a warning.
+    // NOLINTNEXTLINE(readability-redundant-member-init)
     std::vector<Area> mappable = {}; ///< whole pages that a driver may map; no callback sees accesses there
-    std::function<std::uint64_t(std::uint64_t offset, unsigned width)> on_read = {};
-    std::function<void(std::uint64_t offset, unsigned width, std::uint64_t value)> on_write = {};
+    std::function<std::uint64_t(std::uint64_t offset, unsigned width)> on_read = nullptr;
+    std::function<void(std::uint64_t offset, unsigned width, std::uint64_t value)> on_write = nullptr;
 };
 
 /// What Model::create makes a device of.
 struct ModelSetup {
-    Identity identity = {};                            ///< `transport` empty: "inproc"
-    std::shared_ptr<AddressSpace> space = {};          ///< null: a TableSpace of its own
-    std::vector<RegionSetup> regions = {};             ///< those that are there
-    std::array<std::uint32_t, irq_count> vectors = {}; ///< in the order of Irq
-    std::function<void(ConfigImage&)> config = {};     ///< adds capabilities to the image; may be null
-    std::function<Result<>()> on_reset = {};           ///< null: it cannot be reset
+    Identity identity = {};                        ///< `transport` empty: "inproc"
+    std::shared_ptr<AddressSpace> space = nullptr; ///< null: a TableSpace of its own
+    // NOLINTNEXTLINE(readability-redundant-member-init): as above
+    std::vector<RegionSetup> regions = {};              ///< those that are there
+    std::array<std::uint32_t, irq_count> vectors = {};  ///< in the order of Irq
+    std::function<void(ConfigImage&)> config = nullptr; ///< adds capabilities to the image; may be null
+    std::function<Result<>()> on_reset = nullptr;       ///< null: it cannot be reset
 };
 
 /// A Device made of callbacks and memory. A model owns one or derives its own from Device.

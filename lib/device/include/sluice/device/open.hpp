@@ -27,7 +27,7 @@ struct OpenOptions {
 
     /// The space to open into; null: one that the process shares between all devices of a transport whose
     /// IOMMU units can take it. EINVAL from open() when the device's IOMMU cannot take the space given.
-    std::shared_ptr<AddressSpace> space = {};
+    std::shared_ptr<AddressSpace> space = nullptr;
 
     /// sluice-pci: close the floor behind the engine's mask, for as long as the device is open.
     bool seal_floor = false;
