@@ -17,6 +17,10 @@ Result<Mapping> Device::map(Region which) {
     return map(which, 0, region(which).size);
 }
 
+Result<std::vector<std::uint8_t>> Device::floor(bool) {
+    return fail(EOPNOTSUPP, "no floor to read: only sluice_pci tells its own", name());
+}
+
 Result<> Device::check_map(Region which, std::uint64_t offset, std::uint64_t size) const {
     const std::string object = name() + " " + device::name(which);
     const RegionInfo& info = region(which);

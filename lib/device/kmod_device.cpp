@@ -206,6 +206,7 @@ class KmodDevice final : public FileDevice {
 
     Interrupts& interrupts() noexcept override { return interrupts_; }
     Result<> reset() override;
+    Result<std::vector<std::uint8_t>> floor(bool listed) override;
 
   private:
     Result<> hand_floor_down(bool seal);
@@ -312,6 +313,18 @@ Result<> KmodDevice::hand_floor_down(bool seal) {
         return set;
     sluice_floor_seal request{};
     return kmod_call(fd(), SLUICE_FLOOR_SEAL, request, "cannot seal the floor", name());
+}
+
+Result<std::vector<std::uint8_t>> KmodDevice::floor(bool listed) {
+    std::vector<std::uint8_t> mask(config().size());
+    sluice_floor floor{};
+    floor.which = listed ? SLUICE_FLOOR_LIST : SLUICE_FLOOR_EFFECTIVE;
+    floor.length = static_cast<std::uint32_t>(mask.size());
+    floor.mask = reinterpret_cast<std::uintptr_t>(mask.data());
+    if (auto got = kmod_call(fd(), SLUICE_FLOOR_GET, floor, "cannot read the floor of sluice_pci", name());
+        !got)
+        return propagate(std::move(got));
+    return mask;
 }
 
 Result<> KmodDevice::reset() {

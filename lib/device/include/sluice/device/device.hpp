@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sluice/base/error.hpp>
 #include <sluice/base/mapping.hpp>
@@ -63,6 +64,10 @@ class Device {
 
     /// Config space, mediated: the only way to it.
     virtual config::Space& config() noexcept = 0;
+
+    /// For each byte of config space the bits that the kernel lets a user's write carry to hardware: at most
+    /// (`listed`), or as narrowed by this process. EOPNOTSUPP: this transport's kernel side does not tell.
+    virtual Result<std::vector<std::uint8_t>> floor(bool listed);
 
     virtual Interrupts& interrupts() noexcept = 0;
 
