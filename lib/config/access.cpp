@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The access path: pieces that never cross a dword or an owner, and the two merges.
-#include <cerrno>
+#include <algorithm>
 
-#include "state.hpp"
+#include "merge.hpp"
 
 namespace sluice::inline v1::config {
 
+/// Says of each byte how many from it on may be accessed together: those of its dword with the same key.
+void Space::State::join_bytes() noexcept {
+    for (std::uint32_t offset = size; offset-- != 0;) {
+        const bool joined = offset % 4 != 3 && byte_rules[offset + 1].key == byte_rules[offset].key;
+        byte_rules[offset].together =
+            joined ? static_cast<std::uint8_t>(byte_rules[offset + 1].together + 1) : 1;
+    }
+}
+
 /// How many of the next bytes one access may cover: 1, 2 or 4.
 unsigned Space::State::piece(std::uint32_t offset, std::size_t remaining) const noexcept {
-    const std::uint32_t boundary = (offset | 3U) + 1;
-    const std::uint32_t most =
-        remaining < boundary - offset ? static_cast<std::uint32_t>(remaining) : boundary - offset;
-    std::uint32_t count = 1;
-    while (count < most && byte_rules[offset + count].key == byte_rules[offset].key)
-        ++count;
+    const std::size_t count = std::min<std::size_t>(byte_rules[offset].together, remaining);
     if (count == 4)
         return 4;
     return count >= 2 && offset % 2 == 0 ? 2 : 1;
 }
 
 Result<std::uint32_t> Space::State::read_merged(std::uint32_t offset, unsigned width) {
-    const std::uint32_t in_shadow = load(&virt[offset], width);
-    if (in_shadow == ones(width))
-        return load(&shadow[offset], width);
-    auto value = backend->read(offset, width);
-    if (value && in_shadow != 0)
-        *value = (*value & ~in_shadow) | (load(&shadow[offset], width) & in_shadow);
-    return value;
+    if (width == 4)
+        return merge_read<4>(*this, offset);
+    return width == 2 ? merge_read<2>(*this, offset) : merge_read<1>(*this, offset);
 }
 
 /// Hardware, with the header that the list edits touch from the shadow.
@@ -45,7 +45,7 @@ Result<std::uint32_t> Space::State::read_direct(std::uint32_t offset, unsigned w
         else if (within == 1)
             from_shadow = ones(1);
     }
-    return (*value & ~from_shadow) | (load(&shadow[offset], width) & from_shadow);
+    return (*value & ~from_shadow) | (load(shadow.data() + offset, width) & from_shadow);
 }
 
 Result<std::uint32_t> Space::State::read_piece(std::uint32_t offset, unsigned width) {
@@ -58,7 +58,7 @@ Result<std::uint32_t> Space::State::read_piece(std::uint32_t offset, unsigned wi
         return backend->read(offset, width);
     case ReadKind::shadow:
     case ReadKind::placeholder:
-        return load(&shadow[offset], width);
+        return load(shadow.data() + offset, width);
     case ReadKind::header:
         return read_header(offset, width);
     case ReadKind::msi:
@@ -69,28 +69,10 @@ Result<std::uint32_t> Space::State::read_piece(std::uint32_t offset, unsigned wi
     return 0U;
 }
 
-std::uint32_t Space::State::clears_at(std::uint32_t offset, unsigned width) const noexcept {
-    return has(Rule::keep_write_one_to_clear) ? load(&clears[offset], width) : 0;
-}
-
-/// The shadow takes its bits first; hardware is read, changed where the user may, and written back.
 Result<void> Space::State::write_merged(std::uint32_t offset, unsigned width, std::uint32_t value) {
-    const std::uint32_t may = load(&writable[offset], width);
-    if (may == 0)
-        return {};
-    const std::uint32_t in_shadow = load(&virt[offset], width);
-    if ((may & in_shadow) != 0) {
-        const std::uint32_t changed = may & in_shadow;
-        store(&shadow[offset], width, (load(&shadow[offset], width) & ~changed) | (value & changed));
-    }
-    const std::uint32_t passed = may & ~in_shadow;
-    if (passed == 0)
-        return {};
-    auto physical = backend->read(offset, width);
-    if (!physical)
-        return propagate<std::uint32_t>(std::move(physical));
-    const std::uint32_t merged = (*physical & ~passed) | (value & passed);
-    return backend->write(offset, width, merged & ~(clears_at(offset, width) & ~(value & passed)));
+    if (width == 4)
+        return merge_write<4>(*this, offset, value);
+    return width == 2 ? merge_write<2>(*this, offset, value) : merge_write<1>(*this, offset, value);
 }
 
 Result<void> Space::State::write_piece(std::uint32_t offset, unsigned width, std::uint32_t value) {
@@ -102,7 +84,7 @@ Result<void> Space::State::write_piece(std::uint32_t offset, unsigned width, std
     case WriteKind::raw:
         return backend->write(offset, width, value);
     case WriteKind::shadow:
-        store(&shadow[offset], width, value);
+        store(shadow.data() + offset, width, value);
         break;
     case WriteKind::header:
         return write_header(offset, width, value);

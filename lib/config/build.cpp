@@ -80,15 +80,11 @@ Result<void> Space::State::build() {
     size = backend->size();
     if (size != conventional_size && size != extended_size)
         return fail(EINVAL, "configuration space is neither 256 nor 4096 bytes: the backend is broken");
-    owner.assign(size, owner_none);
+    owner.fill(owner_none);
     for (std::uint32_t offset = 0; offset < header::end; ++offset)
         owner[offset] = 0;
-    shadow.assign(size, 0);
-    virt.assign(size, 0);
-    writable.assign(size, 0);
-    clears.assign(size, 0);
     const WriteKind unowned_write = has(Rule::unowned_read_only) ? WriteKind::none : WriteKind::raw;
-    byte_rules.assign(size, {owner_none, 0, ReadKind::raw, unowned_write});
+    byte_rules.fill({owner_none, 0, ReadKind::raw, unowned_write, 1});
     touch(0, header::end);
 
     if (auto filled = fill(0, header::end); !filled)
@@ -114,13 +110,16 @@ Result<void> Space::State::build() {
         flatten_by_owner();
         if (auto walked = walk_standard_strict(); !walked)
             return walked;
-        return walk_extended_strict();
+        if (auto walked = walk_extended_strict(); !walked)
+            return walked;
+    } else {
+        if (auto walked = walk_standard_kernel(); !walked)
+            return walked;
+        if (auto walked = walk_extended_kernel(); !walked)
+            return walked;
+        flatten_by_owner();
     }
-    if (auto walked = walk_standard_kernel(); !walked)
-        return walked;
-    if (auto walked = walk_extended_kernel(); !walked)
-        return walked;
-    flatten_by_owner();
+    join_bytes();
     return {};
 }
 

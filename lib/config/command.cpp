@@ -65,8 +65,10 @@ void Space::State::size_bars() noexcept {
 Result<std::uint32_t> Space::State::read_header(std::uint32_t offset, unsigned width) {
     if (bars_dirty && is_bar(offset))
         size_bars();
+    if (offset != header::command || !facts.no_command_memory)
+        return read_merged(offset, width);
     auto value = read_merged(offset, width);
-    if (value && offset == header::command && facts.no_command_memory)
+    if (value)
         *value |= shadow_get(header::command, 2) & header::command_memory;
     return value;
 }

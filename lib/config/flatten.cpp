@@ -14,13 +14,20 @@ constexpr std::uint16_t last_extended_id = 0x2e;
 
 } // namespace
 
+void Space::State::set_masks(std::uint32_t offset, const ByteMasks& masks) noexcept {
+    virt[offset] = masks.virt;
+    kept[offset] = masks.write & masks.virt;
+    passed[offset] = static_cast<std::uint8_t>(masks.write & ~masks.virt);
+    clears[offset] = has(Rule::keep_write_one_to_clear) ? masks.clears : std::uint8_t{0};
+}
+
 /// Applies `table` to the byte at `offset` of a capability that begins at `start`; null: header shown, no
 /// writes.
 void Space::State::flatten(std::uint32_t offset, std::uint32_t start, const Capability* table) noexcept {
     ByteRule& rule = byte_rules[offset];
     rule.key = owner[offset];
     rule.start = static_cast<std::uint16_t>(start);
-    virt[offset] = writable[offset] = clears[offset] = 0;
+    set_masks(offset, {});
     if (table == nullptr || !table->visible) {
         rule.read = ReadKind::direct;
         rule.write = WriteKind::none;
@@ -28,10 +35,7 @@ void Space::State::flatten(std::uint32_t offset, std::uint32_t start, const Capa
     }
     rule.read = table->read;
     rule.write = table->write;
-    const ByteMasks masks = masks_at(*table, offset - start, rules);
-    virt[offset] = masks.virt;
-    writable[offset] = masks.write;
-    clears[offset] = masks.clears;
+    set_masks(offset, masks_at(*table, offset - start, rules));
 }
 
 /// The kernel's view: which table a byte follows is decided by its owner and by where it is. A capability
@@ -50,7 +54,7 @@ void Space::State::flatten_by_owner() noexcept {
 std::uint32_t Space::State::flatten_owned(std::uint32_t offset, std::uint32_t start) noexcept {
     const std::uint8_t id = owner[offset];
     if (id == owner_none || id == owner_virtual) {
-        virt[offset] = writable[offset] = clears[offset] = 0;
+        set_masks(offset, {});
         byte_rules[offset] = unowned(has(Rule::unowned_read_only));
         if (id == owner_virtual)
             byte_rules[offset] = {owner_virtual, 0, ReadKind::shadow, WriteKind::shadow};

@@ -53,9 +53,8 @@ void Space::State::pass(std::uint32_t offset, unsigned width, std::uint32_t bits
         report(DiagnosticKind::effect_failed, offset, static_cast<std::uint32_t>(present.error().code()));
         return;
     }
-    const std::uint32_t kept = *present & ~bits;
-    if (auto written = raw_write(offset, width, (kept & ~load(&clears[offset], width)) | (value & bits));
-        !written)
+    const std::uint32_t rest = *present & ~bits & ~load(&clears[offset], width);
+    if (auto written = raw_write(offset, width, rest | (value & bits)); !written)
         report(DiagnosticKind::effect_failed, offset, static_cast<std::uint32_t>(written.error().code()));
 }
 

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cerrno>
 
-#include "state.hpp"
+#include "merge.hpp"
 
 namespace sluice::inline v1::config {
 
@@ -84,30 +84,55 @@ Result<void> Space::write(std::uint32_t offset, std::span<const std::byte> data)
 
 namespace {
 
-/// One piece if the bytes have one owner, which they nearly always have; otherwise piece by piece.
+/// Piece by piece, for bytes that have several owners or are not aligned.
+template <typename T>
+[[gnu::noinline]] Result<T> read_pieces(Space& space, std::uint32_t offset) {
+    std::uint8_t bytes[sizeof(T)];
+    if (auto done = space.read(offset, std::as_writable_bytes(std::span(bytes))); !done)
+        return propagate<void>(std::move(done));
+    return static_cast<T>(load(bytes, sizeof(T)));
+}
+
+template <typename T>
+[[gnu::noinline]] Result<void> write_pieces(Space& space, std::uint32_t offset, T value) {
+    std::uint8_t bytes[sizeof(T)];
+    store(bytes, sizeof(T), value);
+    return space.write(offset, std::as_bytes(std::span(bytes)));
+}
+
+template <typename T>
+bool is_one_piece(const Space::State& state, std::uint32_t offset) {
+    return offset < state.size && offset % sizeof(T) == 0 &&
+           state.byte_rules.data()[offset].together >= sizeof(T);
+}
+
+/// One piece if the bytes have one owner, which they nearly always have.
 template <typename T>
 Result<T> read_as(Space& space, Space::State& state, std::uint32_t offset) {
-    constexpr unsigned width = sizeof(T);
-    if (offset < state.size && offset % width == 0 && state.piece(offset, width) == width) {
-        auto value = state.read_piece(offset, width);
+    if (!is_one_piece<T>(state, offset)) [[unlikely]]
+        return read_pieces<T>(space, offset);
+    if constexpr (sizeof(T) == 4) {
+        const ReadKind kind = state.byte_rules.data()[offset].read;
+        const bool plain_header =
+            kind == ReadKind::header && !state.bars_dirty && !state.facts.no_command_memory;
+        if (kind == ReadKind::merge || plain_header)
+            return merge_read<4>(state, offset);
+        return state.read_piece(offset, 4);
+    } else {
+        auto value = state.read_piece(offset, sizeof(T));
         if (value)
             return static_cast<T>(*value);
         return propagate<std::uint32_t>(std::move(value));
     }
-    std::uint8_t bytes[width];
-    if (auto done = space.read(offset, std::as_writable_bytes(std::span(bytes))); !done)
-        return propagate<void>(std::move(done));
-    return static_cast<T>(load(bytes, width));
 }
 
 template <typename T>
 Result<void> write_as(Space& space, Space::State& state, std::uint32_t offset, T value) {
-    constexpr unsigned width = sizeof(T);
-    if (offset < state.size && offset % width == 0 && state.piece(offset, width) == width)
-        return state.write_piece(offset, width, value);
-    std::uint8_t bytes[width];
-    store(bytes, width, value);
-    return space.write(offset, std::as_bytes(std::span(bytes)));
+    if (!is_one_piece<T>(state, offset)) [[unlikely]]
+        return write_pieces<T>(space, offset, value);
+    if (state.byte_rules.data()[offset].write == WriteKind::merge)
+        return merge_write<sizeof(T)>(state, offset, value);
+    return state.write_piece(offset, sizeof(T), value);
 }
 
 } // namespace
@@ -233,14 +258,15 @@ Space::Status Space::status() const noexcept {
 }
 
 std::span<const std::uint8_t> Space::owners() const noexcept {
-    return state_->owner;
+    return std::span(state_->owner).first(state_->size);
 }
 
 BitAccess Space::access(std::uint32_t offset) const noexcept {
     if (offset >= state_->size)
         return {};
     const ByteRule& rule = state_->byte_rules[offset];
-    BitAccess access{state_->virt[offset], state_->writable[offset]};
+    BitAccess access{state_->virt[offset],
+                     static_cast<std::uint8_t>(state_->kept[offset] | state_->passed[offset])};
     if (rule.read == ReadKind::shadow || rule.read == ReadKind::placeholder || rule.read == ReadKind::zero)
         access.virt = 0xff;
     if (rule.write == WriteKind::raw || rule.write == WriteKind::shadow)
@@ -251,7 +277,7 @@ BitAccess Space::access(std::uint32_t offset) const noexcept {
 }
 
 std::span<const std::uint8_t> Space::shadow() const noexcept {
-    return state_->shadow;
+    return std::span(state_->shadow).first(state_->size);
 }
 std::span<const std::uint32_t, 7> Space::saved_bars() const noexcept {
     return state_->saved_bars;
@@ -267,7 +293,7 @@ std::vector<std::uint8_t> Space::compile_floor_mask() const {
         if (write == WriteKind::raw)
             mask[offset] = 0xff;
         else if (write != WriteKind::none && write != WriteKind::shadow)
-            mask[offset] = static_cast<std::uint8_t>(state_->writable[offset] & ~state_->virt[offset]);
+            mask[offset] = state_->passed[offset];
     }
     return mask;
 }
@@ -284,11 +310,12 @@ Result<void> Space::assign(std::uint32_t offset, std::uint32_t length, std::uint
             state.byte_rules[byte] = {owner, static_cast<std::uint16_t>(byte),
                                       own ? ReadKind::shadow : ReadKind::raw,
                                       own ? WriteKind::shadow : WriteKind::none};
-            state.virt[byte] = state.writable[byte] = state.clears[byte] = 0;
+            state.set_masks(byte, {});
         }
     }
     if (state.policy != Policy::strict)
         state.flatten_by_owner();
+    state.join_bytes();
     if (owner != owner_virtual)
         return {};
     return state.fill(offset, length);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include <sluice/base/endian.hpp>
 #include <sluice/config/space.hpp>
 #include <sluice/config/tables.hpp>
 
@@ -58,6 +59,7 @@ struct ByteRule {
     std::uint16_t start = 0; ///< where the byte's capability begins
     ReadKind read = ReadKind::raw;
     WriteKind write = WriteKind::raw;
+    std::uint8_t together = 1; ///< bytes from this one to the end of its dword that have its key
 };
 
 struct Space::State {
@@ -68,12 +70,16 @@ struct Space::State {
     RuleSet rules;
     std::uint32_t size = 0;
 
-    std::vector<std::uint8_t> owner;
-    std::vector<std::uint8_t> shadow;
-    std::vector<std::uint8_t> virt;
-    std::vector<std::uint8_t> writable;
-    std::vector<std::uint8_t> clears;
-    std::vector<ByteRule> byte_rules;
+    // By byte of configuration space, for `size` of them; in place, so that an access finds them at once.
+    template <typename T>
+    using PerByte = std::array<T, extended_size>;
+    PerByte<std::uint8_t> owner{};
+    PerByte<std::uint8_t> shadow{};
+    PerByte<std::uint8_t> virt{};   ///< bits that are read from the shadow
+    PerByte<std::uint8_t> kept{};   ///< bits that a write changes in the shadow
+    PerByte<std::uint8_t> passed{}; ///< bits that a write changes in hardware
+    PerByte<std::uint8_t> clears{}; ///< bits that a merged write must not set unless the user did
+    PerByte<ByteRule> byte_rules{};
     static constexpr std::uint32_t block_size = 64;
     std::array<bool, extended_size / block_size> touched{}; ///< blocks with bytes that have an owner
 
@@ -97,6 +103,8 @@ struct Space::State {
     // The shadow; what lies outside reads as zero and is dropped.
     std::uint32_t shadow_get(std::uint32_t offset, unsigned width) const noexcept;
     void shadow_set(std::uint32_t offset, unsigned width, std::uint32_t value) noexcept;
+
+    void set_masks(std::uint32_t offset, const ByteMasks& masks) noexcept;
 
     // Building (build.cpp, lengths.cpp, walk_kernel.cpp, walk_strict.cpp, flatten.cpp).
     Result<void> build();
@@ -122,6 +130,7 @@ struct Space::State {
     const Capability* owning_table(std::uint32_t offset, std::uint8_t id) const noexcept;
 
     // Access (access.cpp, command.cpp, handlers.cpp).
+    void join_bytes() noexcept;
     unsigned piece(std::uint32_t offset, std::size_t remaining) const noexcept;
     Result<std::uint32_t> read_piece(std::uint32_t offset, unsigned width);
     Result<std::uint32_t> read_merged(std::uint32_t offset, unsigned width);
@@ -152,7 +161,6 @@ struct Space::State {
     bool passes(const Result<Disposition>& outcome, std::uint32_t offset);
     /// Replaces `bits` of a register, leaving bits that clear by a one alone. Errors are noted.
     void pass(std::uint32_t offset, unsigned width, std::uint32_t bits, std::uint32_t value);
-    std::uint32_t clears_at(std::uint32_t offset, unsigned width) const noexcept;
     PowerState power() const noexcept;
 };
 
@@ -163,22 +171,23 @@ constexpr std::uint32_t ones(unsigned width) noexcept {
 
 /// Little-endian load of 1, 2 or 4 bytes.
 inline std::uint32_t load(const std::uint8_t* bytes, unsigned width) noexcept {
-    if constexpr (std::endian::native == std::endian::little) {
-        if (width == 4) {
-            std::uint32_t value;
-            std::memcpy(&value, bytes, 4);
-            return value;
-        }
+    if (width == 4) {
+        std::uint32_t value;
+        std::memcpy(&value, bytes, 4);
+        return to_little(value);
     }
-    std::uint32_t value = bytes[0];
-    for (unsigned index = 1; index < width; ++index)
-        value |= std::uint32_t{bytes[index]} << (8 * index);
-    return value;
+    return width == 2 ? bytes[0] | std::uint32_t{bytes[1]} << 8 : bytes[0];
 }
 
 inline void store(std::uint8_t* bytes, unsigned width, std::uint32_t value) noexcept {
-    for (unsigned index = 0; index < width; ++index)
-        bytes[index] = static_cast<std::uint8_t>(value >> (8 * index));
+    if (width == 4) {
+        value = to_little(value);
+        std::memcpy(bytes, &value, 4);
+        return;
+    }
+    bytes[0] = static_cast<std::uint8_t>(value);
+    if (width == 2)
+        bytes[1] = static_cast<std::uint8_t>(value >> 8);
 }
 
 } // namespace sluice::inline v1::config

@@ -41,7 +41,7 @@ Result<void> Space::State::walk_standard_kernel() {
         return propagate<std::uint32_t>(std::move(pointer));
     std::uint32_t offset = *pointer;
     std::uint32_t previous = header::capability_pointer;
-    unsigned kept = 0;
+    unsigned shown = 0;
     for (unsigned step = 0; offset != 0 && step < standard_steps; ++step) {
         auto id = raw_read(offset, 1);
         if (!id)
@@ -65,9 +65,9 @@ Result<void> Space::State::walk_standard_kernel() {
             clear_power_events(offset);
         previous = offset + 1;
         offset = *next;
-        ++kept;
+        ++shown;
     }
-    if (kept == 0)
+    if (shown == 0)
         shadow_set(header::status, 2,
                    shadow_get(header::status, 2) & ~std::uint32_t{header::status_capability_list});
     return {};
@@ -78,7 +78,7 @@ Result<void> Space::State::walk_extended_kernel() {
         return {};
     std::uint32_t offset = conventional_size;
     std::uint32_t previous = no_predecessor;
-    unsigned kept = 0;
+    unsigned shown = 0;
     for (unsigned step = 0; offset >= conventional_size && step < extended_steps; ++step) {
         auto head = raw_read(offset, 4);
         if (!head)
@@ -104,11 +104,11 @@ Result<void> Space::State::walk_extended_kernel() {
         if (placeholder)
             shadow_set(offset, 4, shadow_get(offset, 4) & (0xffcU << 20));
         else
-            ++kept;
+            ++shown;
         previous = offset;
         offset = next;
     }
-    if (kept == 0)
+    if (shown == 0)
         shadow_set(conventional_size, 4, 0);
     return {};
 }

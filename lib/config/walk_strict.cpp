@@ -43,7 +43,7 @@ void set_bytes(Space::State& state, std::uint32_t from, std::uint32_t to, const 
     for (std::uint32_t byte = from; byte < to; ++byte) {
         state.byte_rules[byte] = rule;
         state.owner[byte] = owner;
-        state.virt[byte] = state.writable[byte] = state.clears[byte] = 0;
+        state.set_masks(byte, {});
     }
 }
 
