@@ -190,6 +190,8 @@ forward_start() {
         return 1
     fi
 }
+# forward_stop: ends it by a signal, with its report.
+forward_stop() { app_stop INT; }
 # forward_quit: ends it at its prompt, with its report.
 forward_quit() {
     app_say stop

@@ -180,7 +180,10 @@ class Guest:
                 self.live(line)
 
     def on_channel(self):
-        data = self.channel.recv(65536)
+        try:
+            data = self.channel.recv(65536)
+        except ConnectionResetError:
+            data = b""
         if not data:
             self.selector.unregister(self.channel)   # the console's end says why
             return

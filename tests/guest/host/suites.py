@@ -7,10 +7,12 @@ A suite is one script in suites/. Lines `#@ key: value` at its top declare:
     topology   a name of topology.TOPOLOGIES (default none)
     model      a name of topology.MODELS, the NIC under test (default e1000e)
     matrix     yes                  one job for each cell of the file `matrix` instead
+    transports vfio sluice_pci      of the matrix, only these (default: all)
     machine    intremap=off …       options of the emulated IOMMU
     seconds    time limit (default 60)
     cases      names that must all be reported; one that is missing is a failure
     allow      a pattern of kernel log lines that are no failure here
+    full       yes                  run by --full alone
     manual     yes                  not a part of the whole run
 """
 import dataclasses
@@ -21,7 +23,7 @@ from . import LabError, cache, machine, topology
 
 FOLDER = cache.HERE / "suites"
 MATRIX = cache.HERE / "matrix"
-KEYS = {"kernels", "qemu", "topology", "model", "matrix", "machine", "seconds", "cases", "allow", "manual"}
+KEYS = {"kernels", "qemu", "topology", "model", "matrix", "transports", "machine", "seconds", "cases", "allow", "full", "manual"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +34,12 @@ class Suite:
     topology: str = "none"
     model: str = "e1000e"
     matrix: bool = False
+    transports: tuple = ()
     machine: tuple = ()
     seconds: int = 60
     cases: tuple = ()
     allow: str = ""
+    full: bool = False
     manual: bool = False
 
 
@@ -83,10 +87,10 @@ def load(name):
             break
     if unknown := declared.keys() - KEYS:
         raise LabError(f"suites/{name} declares '{min(unknown)}': known are {', '.join(sorted(KEYS))}")
-    for key in ("kernels", "machine", "cases"):
+    for key in ("kernels", "transports", "machine", "cases"):
         if key in declared:
             declared[key] = tuple(declared[key].split())
-    for key in ("matrix", "manual"):
+    for key in ("matrix", "full", "manual"):
         if key in declared:
             declared[key] = declared[key] == "yes"
     if "seconds" in declared:
@@ -119,7 +123,8 @@ def jobs(suite, kernel=None, qemu=None, cell=None):
     """The jobs of a suite; a kernel, a QEMU or a cell ("MODEL TRANSPORT") narrows or overrides them."""
     if suite.matrix:
         return [Job(suite, machine.Config(entry.kernel, qemu or entry.qemu, suite.machine), entry) for entry in matrix()
-                if (not kernel or entry.kernel == kernel) and (not cell or f"{entry.model} {entry.transport}" == cell)]
+                if (not kernel or entry.kernel == kernel) and (not cell or f"{entry.model} {entry.transport}" == cell)
+                and (not suite.transports or entry.transport in suite.transports)]
     kernels = [kernel] if kernel else suite.kernels
     return [Job(suite, machine.Config(name, qemu or suite.qemu, suite.machine)) for name in kernels]
 
