@@ -131,10 +131,11 @@ class Guest:
         iommu = {"intremap": "on", "caching-mode": "on", **options}
         # QEMU 7.2 emulates cmpxchg16b so that newer kernels die at boot; they do without it.
         cpu = "host" if accelerator() == "kvm" else "max,cx16=off" if (self.config.qemu, kernel.name) == ("7.2", "6.12") else "max"
+        # no_timer_check: on a busy machine the kernel's own count of timer interrupts at boot comes out too low, and it panics.
         # init_on_alloc: virtiofsd writes the guest's memory behind the emulator's back, and a page that the guest itself
         # stores to before its use is translated afresh.
-        append = (f"console=ttyS0 quiet panic=-1 intel_iommu=on init_on_alloc=1 lab.agent={cache.HERE}/guest/agent "
-                  f"lab.modules={kernel.modules}")
+        append = (f"console=ttyS0 quiet panic=-1 no_timer_check intel_iommu=on init_on_alloc=1 "
+                  f"lab.agent={cache.HERE}/guest/agent lab.modules={kernel.modules}")
         return ["-machine", "q35,kernel-irqchip=split,memory-backend=memory", "-accel", accelerator(), "-cpu", cpu,
                 "-object", f"memory-backend-memfd,id=memory,size={self.MEMORY},share=on", "-m", self.MEMORY, "-smp", "2",
                 "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Runs the device-level tests on one physical device: test_device --device=BDF [--gtest_…], or
+// SLUICE_DEVICE=BDF.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string_view>
+
+#include <sluice/base/log.hpp>
+
+#include "device_under_test.hpp"
+
+namespace sluice::conformance {
+
+namespace {
+
+// edu: QEMU, docs/specs/edu. 82574: STATUS, §10.2.2.2 of its datasheet, is neither 0 nor all ones with a
+// link.
+constexpr Kind kinds[] = {
+    {0x1234, 0x11e8, "Edu*", 0, 0x00},
+    {0x8086, 0x10d3, "E1000e*", 0, 0x08},
+};
+
+std::optional<pci::Address> the_address;
+const Kind* the_kind = nullptr;
+
+std::string_view argument(int argc, char** argv) {
+    constexpr std::string_view option = "--device=";
+    for (int i = 1; i < argc; ++i)
+        if (std::string_view(argv[i]).starts_with(option))
+            return std::string_view(argv[i]).substr(option.size());
+    const char* from_environment = std::getenv("SLUICE_DEVICE");
+    return from_environment != nullptr ? from_environment : "";
+}
+
+/// False, with the reason printed, when there is no device to test.
+bool find_device(std::string_view text) {
+    auto parsed = pci::Address::parse(text);
+    if (!parsed) {
+        std::fprintf(stderr, "usage: test_device --device=BDF: %s\n", parsed.error().message().c_str());
+        return false;
+    }
+    the_address = *parsed;
+    auto found = pci::Sysfs().find(*parsed);
+    if (!found) {
+        std::fprintf(stderr, "%s\n", found.error().message().c_str());
+        return false;
+    }
+    for (const Kind& candidate : kinds)
+        if (candidate.vendor == found->vendor && candidate.device == found->device)
+            the_kind = &candidate;
+    if (the_kind == nullptr) {
+        std::fprintf(stderr, "no tests for a device %04x:%04x\n", found->vendor, found->device);
+        return false;
+    }
+    std::printf("device %s %04x:%04x, driver %s\n", parsed->to_string().c_str(), found->vendor, found->device,
+                found->driver.c_str());
+    return true;
+}
+
+} // namespace
+
+const pci::Address& address() {
+    return *the_address;
+}
+
+const Kind& kind() {
+    return *the_kind;
+}
+
+pci::Function function() {
+    return pci::Sysfs().find(address()).value();
+}
+
+std::vector<std::uint8_t> raw_config() {
+    std::ifstream file(pci::Sysfs().device_path(address()) + "/config", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::unique_ptr<device::Device> open_device(const device::OpenOptions& options) {
+    auto opened = device::open(address(), options);
+    if (!opened) {
+        ADD_FAILURE() << opened.error().message();
+        return nullptr;
+    }
+    return std::move(*opened);
+}
+
+bool arrives(const EventFd& event) {
+    return event.wait(2000) && event.take() > 0;
+}
+
+bool silent(const EventFd& event) {
+    return !event.wait(150);
+}
+
+void OpenDevice::SetUp() {
+    device_ = open_device();
+    ASSERT_NE(device_, nullptr);
+    ASSERT_TRUE(dev().config().set_memory_decoding(true));
+    ASSERT_TRUE(dev().config().set_bus_master(true));
+    auto io = device::RegionIo::create(dev(), device::bar(kind().bar));
+    ASSERT_TRUE(io) << io.error().message();
+    registers_ = std::move(*io);
+}
+
+} // namespace sluice::conformance
+
+int main(int argc, char** argv) {
+    ::testing::InitGoogleTest(&argc, argv);
+    if (!sluice::conformance::find_device(sluice::conformance::argument(argc, argv)))
+        return 2;
+    if (::testing::GTEST_FLAG(filter) == "*")
+        ::testing::GTEST_FLAG(filter) = std::string("Device*:") + sluice::conformance::kind().suites;
+    return RUN_ALL_TESTS();
+}
