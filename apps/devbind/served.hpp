@@ -15,6 +15,7 @@ struct Served {
 };
 
 inline constexpr Served served_devices[] = {
+    {0x1af4, 0x1000, "virtio"}, // virtio-net, transitional
     {0x1af4, 0x1041, "virtio"}, // virtio-net, modern
     {0x8086, 0x100e, "e1000"},  // 82540EM
     {0x8086, 0x10d3, "e1000"},  // 82574L

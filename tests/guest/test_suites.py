@@ -49,6 +49,13 @@ class Suites(unittest.TestCase):
         self.assertEqual(len(set(slots)), 6)
         self.assertEqual(set(devices.sockets), {("frames", "e1000e")})
 
+    def test_a_device_beside_another_shares_its_slot(self):
+        devices = topology.Devices("/run")
+        devices.add("group", "e1000e")
+        self.assertEqual(len(set(devices.slots["group", "e1000e"].values())), 1)
+        self.assertIn("e1000e,multifunction=on,id=dev4,bus=port4", devices.arguments)
+        self.assertIn("e1000e,bus=port4,addr=0.1", devices.arguments)
+
 
 class Verdicts(unittest.TestCase):
     def judged(self, result, *cases):

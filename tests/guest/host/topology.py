@@ -2,7 +2,7 @@
 """What devices a guest has, as data.
 
 A suite names one topology, a set of roles on wires; a machine carries the topologies of all the suites that run in it.
-Every device sits alone behind a root port, and a suite finds it by that port's slot: the variable NIC_LEFT=5 says that
+Every device sits alone behind a root port, unless it is a second function beside another, and a suite finds it by that port's slot: the variable NIC_LEFT=5 says that
 role `left` is behind slot 5.
 """
 import dataclasses
@@ -24,6 +24,7 @@ QEMU10_ONLY = {"igb"}
 class Role:
     name: str
     device: str = ""      # empty: the NIC model under test
+    beside: str = ""      # a role before this one: this is function 1 of its slot, and they share an IOMMU group
     wire: str = ""        # roles of one machine on the same wire share a hub; "host" is a socket to a host process
 
 
@@ -35,6 +36,8 @@ TOPOLOGIES = {
     "frames": (Role("left", wire="host"), Role("right", wire="host")),
     # one NIC that nobody talks to, and QEMU's teaching device, which does DMA where it is told
     "solo": (Role("left", wire="0"), Role("edu", "edu")),
+    # two functions in one IOMMU group
+    "group": (Role("left"), Role("mate", beside="left")),
     "none": (),
 }
 
@@ -52,9 +55,15 @@ class Devices:
         if (topology, model) in self.slots:
             return
         hubs, slots = {}, {}
+        accompanied = {role.beside for role in TOPOLOGIES[topology]}
         for role in TOPOLOGIES[topology]:
+            device = role.device or MODELS[model]
+            if role.beside:
+                slots[role.name] = slots[role.beside]
+                self.arguments += ["-device", f"{device},bus=port{slots[role.beside]},addr=0.1"]
+                continue
             slots[role.name] = self.next_slot
-            self.add_device(role, role.device or MODELS[model], hubs, (topology, model))
+            self.add_device(role, device + (",multifunction=on" if role.name in accompanied else ""), hubs, (topology, model))
         self.slots[topology, model] = slots
 
     def add_device(self, role, device, hubs, key):
