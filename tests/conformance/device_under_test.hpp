@@ -30,8 +30,11 @@ struct Kind {
     std::uint64_t still; ///< a 32-bit register in it whose value stays, and is neither 0 nor all ones
 };
 
-/// The device's address, and the transport that it is bound for, as given to the program.
+/// The device's address, as given to the program.
 const pci::Address& address();
+
+/// A second device of the same transport; only in tests of the suite DevicePair.
+const pci::Address& other();
 
 /// What the device is. Unknown devices are refused when the program starts.
 const Kind& kind();

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -30,13 +29,14 @@ constexpr Kind kinds[] = {
 std::optional<pci::Address> the_address;
 const Kind* the_kind = nullptr;
 
-std::string_view argument(int argc, char** argv) {
-    constexpr std::string_view option = "--device=";
+std::optional<pci::Address> the_other;
+
+/// The value of an option such as "--device=", empty when it is not there.
+std::string_view argument(int argc, char** argv, std::string_view option) {
     for (int i = 1; i < argc; ++i)
         if (std::string_view(argv[i]).starts_with(option))
             return std::string_view(argv[i]).substr(option.size());
-    const char* from_environment = std::getenv("SLUICE_DEVICE");
-    return from_environment != nullptr ? from_environment : "";
+    return {};
 }
 
 /// False, with the reason printed, when there is no device to test.
@@ -68,6 +68,10 @@ bool find_device(std::string_view text) {
 
 const pci::Address& address() {
     return *the_address;
+}
+
+const pci::Address& other() {
+    return *the_other;
 }
 
 const Kind& kind() {
@@ -114,9 +118,15 @@ void OpenDevice::SetUp() {
 
 int main(int argc, char** argv) {
     ::testing::InitGoogleTest(&argc, argv);
-    if (!sluice::conformance::find_device(sluice::conformance::argument(argc, argv)))
+    using namespace sluice::conformance;
+    if (!find_device(argument(argc, argv, "--device=")))
         return 2;
+    std::string suites = std::string("Device*:") + kind().suites;
+    if (auto second = sluice::pci::Address::parse(argument(argc, argv, "--other=")))
+        the_other = *second;
+    else
+        suites += ":-DevicePair*";
     if (::testing::GTEST_FLAG(filter) == "*")
-        ::testing::GTEST_FLAG(filter) = std::string("Device*:") + sluice::conformance::kind().suites;
+        ::testing::GTEST_FLAG(filter) = suites;
     return RUN_ALL_TESTS();
 }
