@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fixture.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -70,7 +71,8 @@ Bytes PortTest::frame(std::size_t size, unsigned seed) {
 rte_mbuf* PortTest::packet(std::size_t size, unsigned seed, rte_mempool* from) {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(from != nullptr ? from : pool);
     const auto bytes = frame(size, seed);
-    std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(size)), bytes.data(), size);
+    std::copy(bytes.begin(), bytes.end(),
+              reinterpret_cast<std::byte*>(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(size))));
     return mbuf;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "net_model.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -384,7 +385,7 @@ bool NetModel::deliver(std::span<const std::byte> frame, unsigned pair) {
             room = room.subspan(length);
         }
         const std::size_t part = std::min(room.size(), frame.size() - done);
-        std::memcpy(room.data(), frame.data() + done, part);
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(done), part, room.begin());
         done += part;
         used.emplace_back(chain->id, length + static_cast<std::uint32_t>(part));
     } while (mergeable && done < frame.size());

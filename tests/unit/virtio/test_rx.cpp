@@ -66,8 +66,8 @@ TEST_P(Receive, fills_in_what_callers_read) {
 
 TEST_P(Receive, takes_every_size_that_fits_a_buffer) {
     open(options());
-    for (const std::size_t size : {14, 60, 64, 128, 512, 1500, 1514, 2047, 2048})
-        expect_through(size, static_cast<unsigned>(size));
+    for (const unsigned size : {14U, 60U, 64U, 128U, 512U, 1500U, 1514U, 2047U, 2048U})
+        expect_through(size, size);
     EXPECT_FALSE(port->rx(0).broken());
     EXPECT_EQ(port->stats().ierrors, 0U);
 }
@@ -210,8 +210,8 @@ using Mergeable = PortTest;
 
 TEST_F(Mergeable, chains_the_buffers_of_a_long_frame) {
     open(ModelOptions::full(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
-    for (const std::size_t size : {2047, 2048, 2049, 2048 + 2060, 2048 + 2061, 9014})
-        expect_through(size, static_cast<unsigned>(size));
+    for (const unsigned size : {2047U, 2048U, 2049U, 2048U + 2060U, 2048U + 2061U, 9014U})
+        expect_through(size, size);
     EXPECT_EQ(nic->available(0), ring);
     EXPECT_FALSE(port->rx(0).broken());
 }
