@@ -329,47 +329,26 @@ static const struct file_operations sluice_bar_fops = {
 	.mmap = sluice_mmap,
 };
 
-/**
- * sluice_bar_fd - DEVICE_BAR_FD
- * @sdev: the device
- * @tenure: of the device file that asks
- * @arg: the ioctl's argument
- */
-int sluice_bar_fd(struct sluice_device *sdev, u64 tenure, unsigned long arg)
+int sluice_do_bar_fd(void *obj, void *arg)
 {
-	struct sluice_device_bar_fd req;
+	struct sluice_device_bar_fd *req = arg;
+	struct sluice_device *sdev = obj;
 	struct sluice_file *sf;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	int ret;
 
-	if (ret)
-		return ret;
-	if (req.reserved || req.index >= SLUICE_NUM_BARS)
+	if (req->reserved || req->index >= SLUICE_NUM_BARS || !sluice_bar_mappable(sdev, req->index))
 		return -EINVAL;
 	sf = kzalloc(sizeof(*sf), GFP_KERNEL_ACCOUNT);
 	if (!sf)
 		return -ENOMEM;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		goto free;
-	if (!sluice_bar_mappable(sdev, req.index)) {
-		ret = -EINVAL;
-		goto unlock;
-	}
 	kref_get(&sdev->kref);
 	sf->sdev = sdev;
-	sf->tenure = tenure;
-	sf->bar = req.index;
+	sf->tenure = sdev->tenure;
+	sf->bar = req->index;
 	ret = sluice_install_file("[sluice-bar]", &sluice_bar_fops, sf, sdev->inode->i_mapping);
 	if (ret < 0) {
 		sluice_device_put(sdev);
-		goto unlock;
+		kfree(sf);
 	}
-	mutex_unlock(&sdev->lock);
-	return ret;
-
-unlock:
-	mutex_unlock(&sdev->lock);
-free:
-	kfree(sf);
 	return ret;
 }

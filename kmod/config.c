@@ -434,62 +434,55 @@ ssize_t sluice_config_rw(struct sluice_device *sdev, char *buf, size_t count, u3
 	return done;
 }
 
-/* ---- the floor's ioctls ---- */
+/* ---- the floor's ioctls; the first two touch user memory, so they take the lock themselves ---- */
 
-static int sluice_floor_arg(struct sluice_device *sdev, struct sluice_floor *req, unsigned long arg)
+static int sluice_floor_check(struct sluice_device *sdev, const struct sluice_floor *req)
 {
 	u32 size = sdev->pdev->cfg_size;
-	int ret = sluice_arg_get(req, sizeof(*req), arg, 0);
 
-	if (ret)
-		return ret;
-	if (req->reserved || !req->length || req->offset >= size || req->length > size - req->offset)
-		return -EINVAL;
-	return 0;
+	return req->reserved || !req->length || req->offset >= size || req->length > size - req->offset ?
+	       -EINVAL : 0;
 }
 
-int sluice_floor_get(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_floor_get(void *obj, void *arg)
 {
-	struct sluice_floor req;
+	struct sluice_device *sdev = obj;
+	struct sluice_floor *req = arg;
 	u8 *copy;
 	u32 i;
-	int ret = sluice_floor_arg(sdev, &req, arg);
+	int ret = sluice_floor_check(sdev, req);
 
-	if (ret)
-		return ret;
-	if (req.which > SLUICE_FLOOR_W1C)
+	if (ret || req->which > SLUICE_FLOOR_W1C)
 		return -EINVAL;
-	copy = kmalloc(req.length, GFP_KERNEL);
+	copy = kmalloc(req->length, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
 	ret = sluice_device_enter(sdev);
 	if (ret)
 		goto free;
-	memcpy(copy, (req.which == SLUICE_FLOOR_EFFECTIVE ? sdev->floor : sdev->floor_list) + req.offset,
-	       req.length);
-	if (req.which == SLUICE_FLOOR_W1C)
-		for (i = 0; i < req.length; i++)
-			copy[i] &= sdev->floor_w1c[req.offset + i];
+	memcpy(copy, (req->which == SLUICE_FLOOR_EFFECTIVE ? sdev->floor : sdev->floor_list) + req->offset,
+	       req->length);
+	for (i = 0; req->which == SLUICE_FLOOR_W1C && i < req->length; i++)
+		copy[i] &= sdev->floor_w1c[req->offset + i];
 	mutex_unlock(&sdev->lock);
-	if (copy_to_user(u64_to_user_ptr(req.mask), copy, req.length))
+	if (copy_to_user(u64_to_user_ptr(req->mask), copy, req->length))
 		ret = -EFAULT;
 free:
 	kfree(copy);
 	return ret;
 }
 
-int sluice_floor_set(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_floor_set(void *obj, void *arg)
 {
-	struct sluice_floor req;
+	struct sluice_device *sdev = obj;
+	struct sluice_floor *req = arg;
 	u8 *mask;
 	u32 i;
-	int ret = sluice_floor_arg(sdev, &req, arg);
+	int ret = sluice_floor_check(sdev, req);
 
-	if (ret)
-		return ret;
-	if (req.which != SLUICE_FLOOR_EFFECTIVE)
+	if (ret || req->which != SLUICE_FLOOR_EFFECTIVE)
 		return -EINVAL;
-	mask = memdup_user(u64_to_user_ptr(req.mask), req.length);
+	mask = memdup_user(u64_to_user_ptr(req->mask), req->length);
 	if (IS_ERR(mask))
 		return PTR_ERR(mask);
 	ret = sluice_device_enter(sdev);
@@ -497,25 +490,16 @@ int sluice_floor_set(struct sluice_device *sdev, unsigned long arg)
 		goto free;
 	if (sdev->sealed)
 		ret = -EPERM;
-	for (i = 0; !ret && i < req.length; i++)
-		sdev->floor[req.offset + i] &= mask[i];
+	for (i = 0; !ret && i < req->length; i++)
+		sdev->floor[req->offset + i] &= mask[i];
 	mutex_unlock(&sdev->lock);
 free:
 	kfree(mask);
 	return ret;
 }
 
-int sluice_floor_seal(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_floor_seal(void *obj, void *arg)
 {
-	struct sluice_floor_seal req;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
-
-	if (ret)
-		return ret;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	sdev->sealed = true;
-	mutex_unlock(&sdev->lock);
+	((struct sluice_device *)obj)->sealed = true;
 	return 0;
 }

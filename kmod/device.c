@@ -225,15 +225,18 @@ static int sluice_device_fop_release(struct inode *inode, struct file *file)
 	struct sluice_file *sf = file->private_data;
 	struct sluice_device *sdev = sf->sdev;
 	struct sluice_group *group = sdev->group;
+	struct sluice_space *space;
 
 	mutex_lock(&group->lock);
 	mutex_lock(&sdev->lock);
 	if (!--sdev->open_count && !sdev->revoked)
 		sluice_device_close(sdev, false);
 	mutex_unlock(&sdev->lock);
-	sluice_group_drop_open(group);
+	space = sluice_group_drop_open(group);
 	mutex_unlock(&group->lock);
 	wake_up_all(&sdev->closed);
+	if (space)
+		sluice_space_put(space);
 	sluice_device_put(sdev);
 	kfree(sf);
 	return 0;
@@ -331,118 +334,90 @@ static ssize_t sluice_device_fop_write(struct file *file, const char __user *buf
 
 /* ---- ioctls ---- */
 
-static int sluice_device_info(struct sluice_device *sdev, unsigned long arg)
+static int sluice_do_device_info(void *obj, void *arg)
 {
+	struct sluice_device *sdev = obj;
+	struct sluice_device_info *info = arg;
 	struct pci_dev *pdev = sdev->pdev;
-	struct sluice_device_info info;
-	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
 
-	if (ret)
-		return ret;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	memset_after(&info, 0, flags);
-	info.flags = (sdev->can_reset ? SLUICE_DEVICE_RESET : 0) |
-		     (pci_is_pcie(pdev) ? SLUICE_DEVICE_PCIE : 0) |
-		     (pdev->is_virtfn ? SLUICE_DEVICE_VF : 0) |
-		     (pdev->no_command_memory ? SLUICE_DEVICE_NO_CMD_MEMORY : 0) |
-		     (pdev->pm_cap ? SLUICE_DEVICE_POWER : 0) |
-		     (pdev->vpd.cap ? SLUICE_DEVICE_VPD : 0) |
-		     (sdev->sealed ? SLUICE_DEVICE_FLOOR_SEALED : 0) |
-		     (pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA ? SLUICE_DEVICE_VGA : 0);
-	info.num_regions = SLUICE_NUM_REGIONS;
-	info.num_irqs = SLUICE_NUM_IRQS;
-	info.config_size = pdev->cfg_size;
-	info.power_state = (__force u32)pdev->current_state;
-	info.msix_bar = sdev->msix_bar;
-	info.msix_offset = sdev->msix_offset;
-	info.msix_size = sdev->msix_size;
-	info.vendor = pdev->vendor;
-	info.device = pdev->device;
-	info.subsystem_vendor = pdev->subsystem_vendor;
-	info.subsystem_device = pdev->subsystem_device;
-	info.class_code = pdev->class;
-	info.revision = pdev->revision;
-	info.irq_pin = sluice_irq_count(sdev, SLUICE_IRQ_INTX) ? pdev->pin : 0;
-	info.segment = pci_domain_nr(pdev->bus);
-	info.bus = pdev->bus->number;
-	info.devfn = pdev->devfn;
-	info.numa_node = dev_to_node(&pdev->dev);
-	info.tenure = sdev->tenure;
-	mutex_unlock(&sdev->lock);
-	return sluice_arg_put(arg, &info);
+	*info = (struct sluice_device_info){
+		.size = info->size,
+		.flags = (sdev->can_reset ? SLUICE_DEVICE_RESET : 0) |
+			 (pci_is_pcie(pdev) ? SLUICE_DEVICE_PCIE : 0) |
+			 (pdev->is_virtfn ? SLUICE_DEVICE_VF : 0) |
+			 (pdev->no_command_memory ? SLUICE_DEVICE_NO_CMD_MEMORY : 0) |
+			 (pdev->pm_cap ? SLUICE_DEVICE_POWER : 0) |
+			 (pdev->vpd.cap ? SLUICE_DEVICE_VPD : 0) |
+			 (sdev->sealed ? SLUICE_DEVICE_FLOOR_SEALED : 0) |
+			 (pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA ? SLUICE_DEVICE_VGA : 0),
+		.num_regions = SLUICE_NUM_REGIONS,
+		.num_irqs = SLUICE_NUM_IRQS,
+		.config_size = pdev->cfg_size,
+		.power_state = (__force u32)pdev->current_state,
+		.msix_bar = sdev->msix_bar,
+		.msix_offset = sdev->msix_offset,
+		.msix_size = sdev->msix_size,
+		.vendor = pdev->vendor,
+		.device = pdev->device,
+		.subsystem_vendor = pdev->subsystem_vendor,
+		.subsystem_device = pdev->subsystem_device,
+		.class_code = pdev->class,
+		.revision = pdev->revision,
+		.irq_pin = sluice_irq_count(sdev, SLUICE_IRQ_INTX) ? pdev->pin : 0,
+		.segment = pci_domain_nr(pdev->bus),
+		.bus = pdev->bus->number,
+		.devfn = pdev->devfn,
+		.numa_node = dev_to_node(&pdev->dev),
+		.tenure = sdev->tenure,
+	};
+	return 0;
 }
 
-static int sluice_region_info(struct sluice_device *sdev, unsigned long arg)
+static int sluice_do_region_info(void *obj, void *arg)
 {
-	struct pci_dev *pdev = sdev->pdev;
-	struct sluice_region_info info;
-	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
+	struct sluice_device *sdev = obj;
+	struct sluice_region_info *info = arg;
 	unsigned long res;
 
-	if (ret)
-		return ret;
-	if (info.reserved || info.index >= SLUICE_NUM_REGIONS)
+	if (info->reserved || info->index >= SLUICE_NUM_REGIONS)
 		return -EINVAL;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	info.flags = 0;
-	info.offset = SLUICE_REGION_OFFSET(info.index);
-	info.length = sluice_region_size(sdev, info.index);
-	if (info.length)
-		info.flags = SLUICE_REGION_READ;
-	if (info.length && info.index != SLUICE_REGION_ROM)
-		info.flags |= SLUICE_REGION_WRITE;
-	if (info.length && info.index < SLUICE_NUM_BARS) {
-		res = pci_resource_flags(pdev, info.index);
-		info.flags |= (res & IORESOURCE_IO ? SLUICE_REGION_IO : 0) |
-			      (res & IORESOURCE_MEM_64 ? SLUICE_REGION_64BIT : 0) |
-			      (res & IORESOURCE_PREFETCH ? SLUICE_REGION_PREFETCH : 0) |
-			      (sluice_bar_mappable(sdev, info.index) ? SLUICE_REGION_MMAP : 0);
+	info->offset = SLUICE_REGION_OFFSET(info->index);
+	info->length = sluice_region_size(sdev, info->index);
+	if (!info->length)
+		return 0;
+	info->flags = SLUICE_REGION_READ | (info->index == SLUICE_REGION_ROM ? 0 : SLUICE_REGION_WRITE);
+	if (info->index < SLUICE_NUM_BARS) {
+		res = pci_resource_flags(sdev->pdev, info->index);
+		info->flags |= (res & IORESOURCE_IO ? SLUICE_REGION_IO : 0) |
+			       (res & IORESOURCE_MEM_64 ? SLUICE_REGION_64BIT : 0) |
+			       (res & IORESOURCE_PREFETCH ? SLUICE_REGION_PREFETCH : 0) |
+			       (sluice_bar_mappable(sdev, info->index) ? SLUICE_REGION_MMAP : 0);
 	}
-	mutex_unlock(&sdev->lock);
-	return sluice_arg_put(arg, &info);
+	return 0;
 }
+
+static const struct sluice_ioctl sluice_device_ioctls[] = {
+	{ SLUICE_DEVICE_INFO, sizeof(struct sluice_device_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_device_info },
+	{ SLUICE_REGION_INFO, sizeof(struct sluice_region_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_region_info },
+	{ SLUICE_DEVICE_BAR_FD, sizeof(struct sluice_device_bar_fd), SLUICE_LOCK, 0, sluice_do_bar_fd },
+	{ SLUICE_IRQ_INFO, sizeof(struct sluice_irq_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_irq_info },
+	{ SLUICE_SET_IRQS, sizeof(struct sluice_set_irqs), 0, SLUICE_SET_DATA | SLUICE_SET_ACTION, sluice_do_set_irqs },
+	{ SLUICE_RESET, sizeof(struct sluice_reset), SLUICE_LOCK, 0, sluice_do_reset },
+	{ SLUICE_SET_POWER_STATE, sizeof(struct sluice_set_power_state), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_power },
+	{ SLUICE_SET_READRQ, sizeof(struct sluice_set_readrq), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_readrq },
+	{ SLUICE_VPD_READ, sizeof(struct sluice_vpd), SLUICE_OUT, 0, sluice_do_vpd_read },
+	{ SLUICE_VPD_WRITE, sizeof(struct sluice_vpd), SLUICE_OUT, 0, sluice_do_vpd_write },
+	{ SLUICE_FLOOR_GET, sizeof(struct sluice_floor), 0, 0, sluice_do_floor_get },
+	{ SLUICE_FLOOR_SET, sizeof(struct sluice_floor), 0, 0, sluice_do_floor_set },
+	{ SLUICE_FLOOR_SEAL, sizeof(struct sluice_floor_seal), SLUICE_LOCK, 0, sluice_do_floor_seal },
+};
 
 static long sluice_device_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct sluice_file *sf = file->private_data;
-	struct sluice_device *sdev = sf->sdev;
+	struct sluice_device *sdev = ((struct sluice_file *)file->private_data)->sdev;
 
-	switch (cmd) {
-	case SLUICE_VERSION:
-		return sluice_ioctl_version(arg);
-	case SLUICE_DEVICE_INFO:
-		return sluice_device_info(sdev, arg);
-	case SLUICE_REGION_INFO:
-		return sluice_region_info(sdev, arg);
-	case SLUICE_DEVICE_BAR_FD:
-		return sluice_bar_fd(sdev, sf->tenure, arg);
-	case SLUICE_IRQ_INFO:
-		return sluice_irq_info(sdev, arg);
-	case SLUICE_SET_IRQS:
-		return sluice_set_irqs(sdev, arg);
-	case SLUICE_RESET:
-		return sluice_reset(sdev, arg);
-	case SLUICE_SET_POWER_STATE:
-		return sluice_set_power(sdev, arg);
-	case SLUICE_SET_READRQ:
-		return sluice_set_readrq(sdev, arg);
-	case SLUICE_VPD_READ:
-		return sluice_vpd(sdev, arg, false);
-	case SLUICE_VPD_WRITE:
-		return sluice_vpd(sdev, arg, true);
-	case SLUICE_FLOOR_GET:
-		return sluice_floor_get(sdev, arg);
-	case SLUICE_FLOOR_SET:
-		return sluice_floor_set(sdev, arg);
-	case SLUICE_FLOOR_SEAL:
-		return sluice_floor_seal(sdev, arg);
-	default:
-		return -ENOTTY;
-	}
+	return sluice_ioctl(sluice_device_ioctls, ARRAY_SIZE(sluice_device_ioctls), sdev, &sdev->lock,
+			    &sdev->revoked, cmd, arg);
 }
 
 const struct file_operations sluice_device_fops = {

@@ -7,34 +7,19 @@
 
 #include "sluice_pci.h"
 
-/**
- * sluice_reset - RESET
- * @sdev: the device
- * @arg: the ioctl's argument
- */
-int sluice_reset(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_reset(void *obj, void *arg)
 {
-	struct sluice_reset req;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	struct sluice_device *sdev = obj;
+	int ret;
 
-	if (ret)
-		return ret;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	if (!sdev->can_reset) {
-		ret = -EOPNOTSUPP;
-	} else {
-		down_write(&sdev->memory_lock);
-		sluice_zap(sdev);
-		/* only tries the device's lock, which remove() holds while it waits for us */
-		ret = pci_try_reset_function(sdev->pdev);
-		if (ret == -ENOTTY)
-			ret = -EOPNOTSUPP;
-		up_write(&sdev->memory_lock);
-	}
-	mutex_unlock(&sdev->lock);
-	return ret;
+	if (!sdev->can_reset)
+		return -EOPNOTSUPP;
+	down_write(&sdev->memory_lock);
+	sluice_zap(sdev);
+	/* only tries the device's lock, which remove() holds while it waits for us */
+	ret = pci_try_reset_function(sdev->pdev);
+	up_write(&sdev->memory_lock);
+	return ret == -ENOTTY ? -EOPNOTSUPP : ret;
 }
 
 /* PMCSR.No_Soft_Reset tells whether the device keeps its state on the way back from D3hot. */
@@ -69,63 +54,37 @@ static int sluice_power_to(struct sluice_device *sdev, pci_power_t state)
 	return ret;
 }
 
-/**
- * sluice_set_power - SET_POWER_STATE
- * @sdev: the device
- * @arg: the ioctl's argument
- */
-int sluice_set_power(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_power(void *obj, void *arg)
 {
-	struct sluice_set_power_state req;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	struct sluice_set_power_state *req = arg;
+	struct sluice_device *sdev = obj;
+	int ret;
 
-	if (ret)
-		return ret;
-	if (req.reserved || req.state > 3)
+	if (req->reserved || req->state > 3)
 		return -EINVAL;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	if (req.state && pci_num_vf(sdev->pdev)) {
-		ret = -EBUSY;
-	} else {
-		down_write(&sdev->memory_lock);
-		if (req.state)
-			sluice_zap(sdev);
-		ret = sluice_power_to(sdev, (__force pci_power_t)req.state);
-		up_write(&sdev->memory_lock);
-	}
-	req.state = (__force u32)sdev->pdev->current_state;
-	mutex_unlock(&sdev->lock);
-	return ret ?: sluice_arg_put(arg, &req);
+	if (req->state && pci_num_vf(sdev->pdev))
+		return -EBUSY;
+	down_write(&sdev->memory_lock);
+	if (req->state)
+		sluice_zap(sdev);
+	ret = sluice_power_to(sdev, (__force pci_power_t)req->state);
+	up_write(&sdev->memory_lock);
+	req->state = (__force u32)sdev->pdev->current_state;
+	return ret;
 }
 
-/**
- * sluice_set_readrq - SET_READRQ
- * @sdev: the device
- * @arg: the ioctl's argument
- */
-int sluice_set_readrq(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_readrq(void *obj, void *arg)
 {
-	struct sluice_set_readrq req;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	struct sluice_set_readrq *req = arg;
+	struct pci_dev *pdev = ((struct sluice_device *)obj)->pdev;
+	int ret;
 
-	if (ret)
-		return ret;
-	if (req.reserved || req.bytes > 4096)
+	if (req->reserved || req->bytes > 4096 || !pci_is_pcie(pdev) ||
+	    (int)req->bytes < pcie_get_mps(pdev))
 		return -EINVAL;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	if (!pci_is_pcie(sdev->pdev) || (int)req.bytes < pcie_get_mps(sdev->pdev)) {
-		ret = -EINVAL;
-	} else {
-		ret = pcie_set_readrq(sdev->pdev, req.bytes);
-		ret = ret < 0 ? ret : ret ? -EINVAL : 0;
-		req.bytes = pcie_get_readrq(sdev->pdev);
-	}
-	mutex_unlock(&sdev->lock);
-	return ret ?: sluice_arg_put(arg, &req);
+	ret = pcie_set_readrq(pdev, req->bytes);
+	req->bytes = pcie_get_readrq(pdev);
+	return ret > 0 ? -EINVAL : ret;
 }
 
 /* One piece, of at most a page. */
@@ -143,38 +102,26 @@ static ssize_t sluice_vpd_piece(struct sluice_device *sdev, void *buf, u32 pos, 
 	return ret;
 }
 
-/**
- * sluice_vpd - VPD_READ and VPD_WRITE
- * @sdev: the device
- * @arg: the ioctl's argument
- * @write: which
- *
- * User memory is touched between the pieces, with no lock held.
- */
-int sluice_vpd(struct sluice_device *sdev, unsigned long arg, bool write)
+/* User memory is touched between the pieces, with no lock held. */
+static int sluice_vpd(struct sluice_device *sdev, struct sluice_vpd *req, bool write)
 {
-	struct sluice_vpd req;
-	char __user *user;
-	ssize_t got = 0;
+	char __user *user = u64_to_user_ptr(req->data);
 	u32 done = 0, n;
+	ssize_t got = 0;
 	void *buf;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
 
-	if (ret)
-		return ret;
-	if (req.offset >= 32768 || req.length > 32768 || (write && ((req.offset | req.length) & 3)))
+	if (req->offset >= 32768 || req->length > 32768 || (write && (req->offset | req->length) & 3))
 		return -EINVAL;
-	user = u64_to_user_ptr(req.data);
 	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	while (done < req.length) {
-		n = min_t(u32, req.length - done, PAGE_SIZE);
+	while (done < req->length) {
+		n = min_t(u32, req->length - done, PAGE_SIZE);
 		if (write && copy_from_user(buf, user + done, n)) {
 			got = -EFAULT;
 			break;
 		}
-		got = sluice_vpd_piece(sdev, buf, req.offset + done, n, write);
+		got = sluice_vpd_piece(sdev, buf, req->offset + done, n, write);
 		if (got > 0 && !write && copy_to_user(user + done, buf, got))
 			got = -EFAULT;
 		if (got <= 0)
@@ -184,6 +131,16 @@ int sluice_vpd(struct sluice_device *sdev, unsigned long arg, bool write)
 			break;
 	}
 	kfree(buf);
-	req.length = done;
-	return got < 0 ? got : sluice_arg_put(arg, &req);
+	req->length = done;
+	return min_t(ssize_t, got, 0);
+}
+
+int sluice_do_vpd_read(void *obj, void *arg)
+{
+	return sluice_vpd(obj, arg, false);
+}
+
+int sluice_do_vpd_write(void *obj, void *arg)
+{
+	return sluice_vpd(obj, arg, true);
 }

@@ -298,18 +298,18 @@ struct sluice_group *sluice_group_add(struct sluice_device *sdev)
 	return group;
 }
 
-/* group->lock is held. DMA of the group ends here. */
-static void sluice_group_quiesce(struct sluice_group *group)
+/* group->lock is held. DMA of the group ends here. Returns the space, to be put without that lock. */
+static struct sluice_space *sluice_group_quiesce(struct sluice_group *group)
 {
-	if (group->space) {
-		sluice_space_detach(group->space, group->iommu_group);
-		sluice_space_put(group->space);
-		group->space = NULL;
-	}
-	if (group->claimed) {
+	struct sluice_space *space = NULL;
+
+	swap(space, group->space);
+	if (space)
+		sluice_space_detach(space, group->iommu_group);
+	if (group->claimed)
 		iommu_group_release_dma_owner(group->iommu_group);
-		group->claimed = false;
-	}
+	group->claimed = false;
+	return space;
 }
 
 /**
@@ -322,6 +322,7 @@ static void sluice_group_quiesce(struct sluice_group *group)
 void sluice_group_remove(struct sluice_device *sdev)
 {
 	struct sluice_group *group = sdev->group;
+	struct sluice_space *space = NULL;
 	bool last;
 
 	mutex_lock(&sluice_registry_lock);
@@ -330,9 +331,11 @@ void sluice_group_remove(struct sluice_device *sdev)
 	last = !--group->num_devices;
 	if (last) {
 		group->gone = true;
-		sluice_group_quiesce(group);
+		space = sluice_group_quiesce(group);
 	}
 	mutex_unlock(&group->lock);
+	if (space)
+		sluice_space_put_later(space);
 	if (last) {
 		list_del(&group->entry);
 		idr_remove(&sluice_minors, MINOR(group->dev.devt));
@@ -345,11 +348,12 @@ void sluice_group_remove(struct sluice_device *sdev)
 /**
  * sluice_group_drop_open - one of the group's files has been closed
  * @group: the group, locked
+ *
+ * Returns a space to be put once @group is unlocked, or NULL.
  */
-void sluice_group_drop_open(struct sluice_group *group)
+struct sluice_space *sluice_group_drop_open(struct sluice_group *group)
 {
-	if (!--group->open_count)
-		sluice_group_quiesce(group);
+	return --group->open_count ? NULL : sluice_group_quiesce(group);
 }
 
 /* ---- the group fd ---- */
@@ -405,7 +409,6 @@ static int sluice_group_fop_open(struct inode *inode, struct file *file)
 	ret = group->gone ? -ENODEV : group->open_count ? -EBUSY : sluice_group_claim(group);
 	if (!ret) {
 		group->open_count = 1;
-		group->file_open = true;
 		file->private_data = group;
 	}
 	mutex_unlock(&group->lock);
@@ -417,77 +420,61 @@ static int sluice_group_fop_open(struct inode *inode, struct file *file)
 static int sluice_group_fop_release(struct inode *inode, struct file *file)
 {
 	struct sluice_group *group = file->private_data;
+	struct sluice_space *space;
 
 	mutex_lock(&group->lock);
-	group->file_open = false;
-	sluice_group_drop_open(group);
+	space = sluice_group_drop_open(group);
 	mutex_unlock(&group->lock);
+	if (space)
+		sluice_space_put(space);
 	put_device(&group->dev);
 	return 0;
 }
 
-static int sluice_group_info(struct sluice_group *group, unsigned long arg)
+static int sluice_do_group_info(void *obj, void *arg)
 {
-	struct sluice_group_info info;
+	struct sluice_group *group = obj;
+	struct sluice_group_info *info = arg;
 	struct sluice_device *sdev;
-	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
 
-	if (ret)
-		return ret;
-	info.iommu_group = group->iommu_group ? iommu_group_id(group->iommu_group) : -1;
-	info.minor = MINOR(group->dev.devt);
-	info.num_open = 0;
-	mutex_lock(&group->lock);
-	if (group->gone)
-		ret = -ENODEV;
-	info.num_devices = group->num_devices;
+	info->iommu_group = group->iommu_group ? iommu_group_id(group->iommu_group) : -1;
+	info->minor = MINOR(group->dev.devt);
+	info->num_devices = group->num_devices;
+	info->num_open = 0;
 	list_for_each_entry(sdev, &group->devices, entry)
-		info.num_open += !!READ_ONCE(sdev->open_count);
-	info.flags = (group->space ? SLUICE_GROUP_HAS_SPACE : 0) |
-		     (group->iommu_group ? 0 : SLUICE_GROUP_NOIOMMU) |
-		     (group->unsafe ? SLUICE_GROUP_UNSAFE_INTERRUPTS : 0);
-	mutex_unlock(&group->lock);
-	return ret ?: sluice_arg_put(arg, &info);
+		info->num_open += !!READ_ONCE(sdev->open_count);
+	info->flags = (group->space ? SLUICE_GROUP_HAS_SPACE : 0) |
+		      (group->iommu_group ? 0 : SLUICE_GROUP_NOIOMMU) |
+		      (group->unsafe ? SLUICE_GROUP_UNSAFE_INTERRUPTS : 0);
+	return 0;
 }
 
-static int sluice_group_new_space(struct sluice_group *group, unsigned long arg)
+static int sluice_do_new_space(void *obj, void *arg)
 {
-	struct sluice_group_new_space req;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	struct sluice_group *group = obj;
 
-	if (ret)
-		return ret;
 	if (!group->iommu_group)
 		return -EOPNOTSUPP;
-	mutex_lock(&group->lock);
-	if (group->gone)
-		ret = -ENODEV;
-	else
-		ret = sluice_space_new(list_first_entry(&group->devices, struct sluice_device, entry));
-	mutex_unlock(&group->lock);
-	return ret;
+	return sluice_space_new(list_first_entry(&group->devices, struct sluice_device, entry));
 }
 
-static int sluice_group_attach(struct sluice_group *group, unsigned long arg)
+static int sluice_do_attach(void *obj, void *arg)
 {
-	struct sluice_group_attach req;
+	struct sluice_group *group = obj;
+	struct sluice_group_attach *req = arg;
 	struct sluice_space *space;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	int ret;
 
-	if (ret)
-		return ret;
-	if (req.reserved)
+	if (req->reserved)
 		return -EINVAL;
 	if (!group->iommu_group)
 		return -EOPNOTSUPP;
-	space = sluice_space_get_fd(req.space_fd);
+	space = sluice_space_get_fd(req->space_fd);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	mutex_lock(&group->lock);
-	if (group->gone)
-		ret = -ENODEV;
-	else if (group->space)
-		ret = -EBUSY;
+	if (group->gone || group->space)
+		ret = group->gone ? -ENODEV : -EBUSY;
 	else
 		ret = sluice_space_attach(space, group->iommu_group);
 	if (!ret)
@@ -498,26 +485,22 @@ static int sluice_group_attach(struct sluice_group *group, unsigned long arg)
 	return ret;
 }
 
-static int sluice_group_detach(struct sluice_group *group, unsigned long arg)
+static int sluice_do_detach(void *obj, void *arg)
 {
-	struct sluice_group_detach req;
+	struct sluice_group *group = obj;
 	struct sluice_space *space = NULL;
 	struct sluice_device *sdev;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	int ret = 0;
 
-	if (ret)
-		return ret;
 	mutex_lock(&group->lock);
-	if (group->gone)
-		ret = -ENODEV;
-	else if (!group->space)
-		ret = -EINVAL;
+	if (group->gone || !group->space)
+		ret = group->gone ? -ENODEV : -EINVAL;
 	list_for_each_entry(sdev, &group->devices, entry)
 		if (!ret && sdev->open_count)
 			ret = -EBUSY;
 	if (!ret) {
-		sluice_space_detach(group->space, group->iommu_group);
 		swap(space, group->space);
+		sluice_space_detach(space, group->iommu_group);
 	}
 	mutex_unlock(&group->lock);
 	if (space)
@@ -525,50 +508,40 @@ static int sluice_group_detach(struct sluice_group *group, unsigned long arg)
 	return ret;
 }
 
-static int sluice_group_get_device(struct sluice_group *group, unsigned long arg)
+static int sluice_do_get_device(void *obj, void *arg)
 {
-	struct sluice_group_get_device req;
+	struct sluice_group *group = obj;
+	struct sluice_group_get_device *req = arg;
 	struct sluice_device *sdev;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, 0);
+	int ret = -ENODEV;
 
-	if (ret)
-		return ret;
-	if (strnlen(req.name, sizeof(req.name)) == sizeof(req.name))
+	if (strnlen(req->name, sizeof(req->name)) == sizeof(req->name))
 		return -EINVAL;
-	mutex_lock(&group->lock);
-	ret = -ENODEV;
 	list_for_each_entry(sdev, &group->devices, entry) {
-		if (strcmp(pci_name(sdev->pdev), req.name))
+		if (strcmp(pci_name(sdev->pdev), req->name))
 			continue;
 		ret = sluice_device_open(sdev);
 		if (ret >= 0)
 			group->open_count++;
 		break;
 	}
-	mutex_unlock(&group->lock);
 	return ret;
 }
+
+static const struct sluice_ioctl sluice_group_ioctls[] = {
+	{ SLUICE_GROUP_INFO, sizeof(struct sluice_group_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_group_info },
+	{ SLUICE_GROUP_NEW_SPACE, sizeof(struct sluice_group_new_space), SLUICE_LOCK, 0, sluice_do_new_space },
+	{ SLUICE_GROUP_ATTACH, sizeof(struct sluice_group_attach), 0, 0, sluice_do_attach },
+	{ SLUICE_GROUP_DETACH, sizeof(struct sluice_group_detach), 0, 0, sluice_do_detach },
+	{ SLUICE_GROUP_GET_DEVICE, sizeof(struct sluice_group_get_device), SLUICE_LOCK, 0, sluice_do_get_device },
+};
 
 static long sluice_group_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct sluice_group *group = file->private_data;
 
-	switch (cmd) {
-	case SLUICE_VERSION:
-		return sluice_ioctl_version(arg);
-	case SLUICE_GROUP_INFO:
-		return sluice_group_info(group, arg);
-	case SLUICE_GROUP_NEW_SPACE:
-		return sluice_group_new_space(group, arg);
-	case SLUICE_GROUP_ATTACH:
-		return sluice_group_attach(group, arg);
-	case SLUICE_GROUP_DETACH:
-		return sluice_group_detach(group, arg);
-	case SLUICE_GROUP_GET_DEVICE:
-		return sluice_group_get_device(group, arg);
-	default:
-		return -ENOTTY;
-	}
+	return sluice_ioctl(sluice_group_ioctls, ARRAY_SIZE(sluice_group_ioctls), group, &group->lock,
+			    &group->gone, cmd, arg);
 }
 
 static const struct file_operations sluice_group_fops = {

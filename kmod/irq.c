@@ -36,27 +36,21 @@ unsigned int sluice_irq_count(struct sluice_device *sdev, unsigned int index)
 	}
 }
 
-int sluice_irq_info(struct sluice_device *sdev, unsigned long arg)
+int sluice_do_irq_info(void *obj, void *arg)
 {
-	struct sluice_irq_info info;
-	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
+	struct sluice_device *sdev = obj;
+	struct sluice_irq_info *info = arg;
 
-	if (ret)
-		return ret;
-	if (info.index >= SLUICE_NUM_IRQS)
+	if (info->index >= SLUICE_NUM_IRQS)
 		return -EINVAL;
-	ret = sluice_device_enter(sdev);
-	if (ret)
-		return ret;
-	info.flags = SLUICE_IRQ_EVENTFD;
-	info.count = sluice_irq_count(sdev, info.index);
-	if (info.index == SLUICE_IRQ_INTX)
-		info.flags |= SLUICE_IRQ_MASKABLE | SLUICE_IRQ_AUTOMASKED | SLUICE_IRQ_NORESIZE;
-	if (info.index == SLUICE_IRQ_MSI ||
-	    (info.index == SLUICE_IRQ_MSIX && !sluice_msix_can_grow(sdev->pdev)))
-		info.flags |= SLUICE_IRQ_NORESIZE;
-	mutex_unlock(&sdev->lock);
-	return sluice_arg_put(arg, &info);
+	info->flags = SLUICE_IRQ_EVENTFD;
+	info->count = sluice_irq_count(sdev, info->index);
+	if (info->index == SLUICE_IRQ_INTX)
+		info->flags |= SLUICE_IRQ_MASKABLE | SLUICE_IRQ_AUTOMASKED | SLUICE_IRQ_NORESIZE;
+	if (info->index == SLUICE_IRQ_MSI ||
+	    (info->index == SLUICE_IRQ_MSIX && !sluice_msix_can_grow(sdev->pdev)))
+		info->flags |= SLUICE_IRQ_NORESIZE;
+	return 0;
 }
 
 /* ---- memory decoding, which the MSI-X table needs ---- */
@@ -630,30 +624,21 @@ static int sluice_check_set(struct sluice_device *sdev, const struct sluice_set_
 	return req->start < max && req->count <= max - req->start ? 0 : -EINVAL;
 }
 
-/**
- * sluice_set_irqs - SET_IRQS
- * @sdev: the device
- * @arg: the ioctl's argument
- */
-int sluice_set_irqs(struct sluice_device *sdev, unsigned long arg)
+/* Takes the lock itself: the list of eventfds is user memory. */
+int sluice_do_set_irqs(void *obj, void *arg)
 {
-	const u32 all_data = SLUICE_SET_DATA_NONE | SLUICE_SET_DATA_EVENTFD;
-	const u32 all_actions = SLUICE_SET_MASK | SLUICE_SET_UNMASK | SLUICE_SET_TRIGGER;
-	struct sluice_set_irqs req;
-	u32 data, action;
+	struct sluice_device *sdev = obj;
+	struct sluice_set_irqs *req = arg;
+	u32 data = req->flags & SLUICE_SET_DATA;
+	u32 action = req->flags & SLUICE_SET_ACTION;
 	s32 *fds;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, all_data | all_actions);
+	int ret = sluice_check_set(sdev, req, data, action);
 
 	if (ret)
 		return ret;
-	data = req.flags & all_data;
-	action = req.flags & all_actions;
-	ret = sluice_check_set(sdev, &req, data, action);
-	if (ret)
-		return ret;
 	if (data == SLUICE_SET_DATA_NONE)
-		return sluice_set_none(sdev, &req, action);
-	fds = memdup_user(u64_to_user_ptr(req.data), req.count * sizeof(*fds));
+		return sluice_set_none(sdev, req, action);
+	fds = memdup_user(u64_to_user_ptr(req->data), req->count * sizeof(*fds));
 	if (IS_ERR(fds))
 		return PTR_ERR(fds);
 	if (action == SLUICE_SET_UNMASK) {
@@ -663,7 +648,7 @@ int sluice_set_irqs(struct sluice_device *sdev, unsigned long arg)
 			mutex_unlock(&sdev->lock);
 		}
 	} else {
-		ret = sluice_set_eventfds(sdev, &req, fds);
+		ret = sluice_set_eventfds(sdev, req, fds);
 	}
 	kfree(fds);
 	return ret;

@@ -57,57 +57,80 @@ struct inode *sluice_inode_new(void)
 	return alloc_anon_inode(sluice_mnt->mnt_sb);
 }
 
-/**
- * sluice_arg_get - copy an ioctl's struct in, by the rules of the uapi header
- * @dst: where to; begins with size and flags
- * @ksize: sizeof the struct, all of it known to its first version so far
- * @arg: the ioctl's argument
- * @valid_flags: flags that the caller may set
- */
-int sluice_arg_get(void *dst, size_t ksize, unsigned long arg, u32 valid_flags)
+static_assert(sizeof(struct sluice_device_info) <= SLUICE_ARG_MAX);
+
+static int sluice_do_version(void *obj, void *arg)
+{
+	struct sluice_version *v = arg;
+
+	if (v->reserved)
+		return -EINVAL;
+	v->version = SLUICE_API_VERSION;
+	v->features = (SLUICE_HAVE_MSIX_DYNAMIC ? SLUICE_FEATURE_MSIX_DYNAMIC : 0) |
+		      (READ_ONCE(sluice_enable_noiommu) ? SLUICE_FEATURE_NOIOMMU : 0);
+	return 0;
+}
+
+static const struct sluice_ioctl sluice_version_ioctl = {
+	SLUICE_VERSION, sizeof(struct sluice_version), SLUICE_OUT, 0, sluice_do_version
+};
+
+/* Copy a struct in, by the rules of the uapi header. All structs are as in their first version so far. */
+static int sluice_arg_get(void *dst, const struct sluice_ioctl *io, void __user *user)
 {
 	u32 *head = dst;
-	u32 usize;
+	u32 size;
 	int ret;
 
-	if (get_user(usize, (u32 __user *)arg))
+	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (usize < ksize)
+	if (size < io->size)
 		return -EINVAL;
-	if (usize > PAGE_SIZE)
+	if (size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(dst, ksize, (void __user *)arg, usize);
-	if (ret)
-		return ret;
+	ret = copy_struct_from_user(dst, io->size, user, size);
 	/* the caller may have changed the field since it was looked at */
-	head[0] = ksize;
-	return head[1] & ~valid_flags ? -EINVAL : 0;
+	head[0] = io->size;
+	return ret ?: head[1] & ~io->flags ? -EINVAL : 0;
 }
 
 /**
- * sluice_arg_put - copy back what sluice_arg_get() took
- * @arg: the ioctl's argument
- * @src: the struct, size field untouched
+ * sluice_ioctl - find and make one of an fd's ioctls
+ * @table: what it has, besides VERSION
+ * @count: entries of @table
+ * @obj: what it stands for
+ * @lock: of that object, for those that ask for SLUICE_LOCK
+ * @dead: under that lock: nothing but -ENODEV any more
+ * @cmd: ioctl's
+ * @arg: ioctl's
  */
-int sluice_arg_put(unsigned long arg, const void *src)
+long sluice_ioctl(const struct sluice_ioctl *table, unsigned int count, void *obj, struct mutex *lock,
+		  const bool *dead, unsigned int cmd, unsigned long arg)
 {
-	return copy_to_user((void __user *)arg, src, *(const u32 *)src) ? -EFAULT : 0;
-}
+	const struct sluice_ioctl *io = &sluice_version_ioctl;
+	void __user *user = (void __user *)arg;
+	u64 buf[SLUICE_ARG_MAX / sizeof(u64)];
+	long ret;
 
-int sluice_ioctl_version(unsigned long arg)
-{
-	struct sluice_version v;
-	int ret = sluice_arg_get(&v, sizeof(v), arg, 0);
-
+	if (cmd != SLUICE_VERSION) {
+		for (io = table; io < table + count && io->cmd != cmd; io++)
+			;
+		if (io == table + count)
+			return -ENOTTY;
+	}
+	ret = sluice_arg_get(buf, io, user);
 	if (ret)
 		return ret;
-	if (v.reserved)
-		return -EINVAL;
-	v.version = SLUICE_API_VERSION;
-	v.features = SLUICE_HAVE_MSIX_DYNAMIC ? SLUICE_FEATURE_MSIX_DYNAMIC : 0;
-	if (READ_ONCE(sluice_enable_noiommu))
-		v.features |= SLUICE_FEATURE_NOIOMMU;
-	return sluice_arg_put(arg, &v);
+	if (io->how & SLUICE_LOCK) {
+		mutex_lock(lock);
+		ret = *dead ? -ENODEV : io->fn(obj, buf);
+		mutex_unlock(lock);
+	} else {
+		ret = io->fn(obj, buf);
+	}
+	if (ret >= 0 && io->how & SLUICE_OUT && copy_to_user(user, buf, io->size))
+		return -EFAULT;
+	return ret;
 }
 
 /**

@@ -44,7 +44,6 @@
  * @devices: members bound to us
  * @num_devices: their number
  * @open_count: the group file and each device file
- * @file_open: the group file is open
  * @gone: the last member has left; for good
  * @unsafe: opened though its MSI is not isolated
  * @claimed: DMA ownership is ours
@@ -60,7 +59,6 @@ struct sluice_group {
 	struct list_head devices;
 	unsigned int num_devices;
 	unsigned int open_count;
-	bool file_open;
 	bool gone;
 	bool unsafe;
 	bool claimed;
@@ -177,15 +175,36 @@ struct sluice_file {
 	int bar;
 };
 
+#define SLUICE_OUT  1	/* copy the struct back */
+#define SLUICE_LOCK 2	/* hold the object's lock, and find it alive */
+
+/* The largest struct of the uapi is well below. */
+#define SLUICE_ARG_MAX 128
+
+/**
+ * struct sluice_ioctl - one ioctl of one kind of fd
+ * @cmd: its number
+ * @size: of its struct
+ * @how: SLUICE_OUT, SLUICE_LOCK
+ * @flags: that the caller may set
+ * @fn: makes it, with the object and the struct; negative: -errno
+ */
+struct sluice_ioctl {
+	unsigned int cmd;
+	u16 size;
+	u16 how;
+	u32 flags;
+	int (*fn)(void *obj, void *arg);
+};
+
 /* main.c */
 extern unsigned int sluice_revoke_ms;
 extern unsigned int sluice_dma_entry_limit;
 extern bool sluice_allow_unsafe_interrupts;
 extern bool sluice_enable_noiommu;
 extern struct workqueue_struct *sluice_state_wq;
-int sluice_arg_get(void *dst, size_t ksize, unsigned long arg, u32 valid_flags);
-int sluice_arg_put(unsigned long arg, const void *src);
-int sluice_ioctl_version(unsigned long arg);
+long sluice_ioctl(const struct sluice_ioctl *table, unsigned int count, void *obj, struct mutex *lock,
+		  const bool *dead, unsigned int cmd, unsigned long arg);
 int sluice_install_file(const char *name, const struct file_operations *fops, void *priv,
 			struct address_space *mapping);
 struct inode *sluice_inode_new(void);
@@ -196,7 +215,7 @@ int sluice_groups_init(void);
 void sluice_groups_exit(void);
 struct sluice_group *sluice_group_add(struct sluice_device *sdev);
 void sluice_group_remove(struct sluice_device *sdev);
-void sluice_group_drop_open(struct sluice_group *group);
+struct sluice_space *sluice_group_drop_open(struct sluice_group *group);
 void sluice_group_driver_changed(struct device *dev);
 
 /* space.c */
@@ -204,6 +223,7 @@ struct sluice_space;
 int sluice_space_new(struct sluice_device *sdev);
 struct sluice_space *sluice_space_get_fd(int fd);
 void sluice_space_put(struct sluice_space *space);
+void sluice_space_put_later(struct sluice_space *space);
 int sluice_space_attach(struct sluice_space *space, struct iommu_group *group);
 void sluice_space_detach(struct sluice_space *space, struct iommu_group *group);
 
@@ -217,9 +237,9 @@ void sluice_device_reset_owed(struct sluice_device *sdev);
 /* config.c */
 int sluice_floor_init(struct sluice_device *sdev);
 ssize_t sluice_config_rw(struct sluice_device *sdev, char *buf, size_t count, u32 pos, bool write);
-int sluice_floor_get(struct sluice_device *sdev, unsigned long arg);
-int sluice_floor_set(struct sluice_device *sdev, unsigned long arg);
-int sluice_floor_seal(struct sluice_device *sdev, unsigned long arg);
+int sluice_do_floor_get(void *obj, void *arg);
+int sluice_do_floor_set(void *obj, void *arg);
+int sluice_do_floor_seal(void *obj, void *arg);
 
 /* bar.c */
 void sluice_bars_init(struct sluice_device *sdev);
@@ -231,18 +251,21 @@ ssize_t sluice_bar_rw(struct sluice_device *sdev, unsigned int bar, char *buf, s
 		      u64 pos, bool write);
 ssize_t sluice_rom_read(struct sluice_device *sdev, char *buf, size_t count, u64 pos);
 int sluice_mmap(struct file *file, struct vm_area_struct *vma);
-int sluice_bar_fd(struct sluice_device *sdev, u64 tenure, unsigned long arg);
+int sluice_do_bar_fd(void *obj, void *arg);
 
 /* irq.c */
 unsigned int sluice_irq_count(struct sluice_device *sdev, unsigned int index);
-int sluice_irq_info(struct sluice_device *sdev, unsigned long arg);
-int sluice_set_irqs(struct sluice_device *sdev, unsigned long arg);
+int sluice_do_irq_info(void *obj, void *arg);
+int sluice_do_set_irqs(void *obj, void *arg);
 void sluice_irqs_off(struct sluice_device *sdev);
 void sluice_irqs_forget(struct sluice_device *sdev);
 void sluice_signal_kind(struct sluice_device *sdev, unsigned int kind);
 void sluice_intx_mask(struct sluice_device *sdev);
 void sluice_intx_unmask(struct sluice_device *sdev);
 void sluice_intx_do_unmask(struct sluice_device *sdev);
+
+#define SLUICE_SET_DATA   (SLUICE_SET_DATA_NONE | SLUICE_SET_DATA_EVENTFD)
+#define SLUICE_SET_ACTION (SLUICE_SET_MASK | SLUICE_SET_UNMASK | SLUICE_SET_TRIGGER)
 
 /* unmask.c */
 int sluice_unmask_init(void);
@@ -251,9 +274,10 @@ int sluice_unmask_set(struct sluice_device *sdev, int fd);
 void sluice_unmask_clear(struct sluice_device *sdev);
 
 /* effects.c */
-int sluice_reset(struct sluice_device *sdev, unsigned long arg);
-int sluice_set_power(struct sluice_device *sdev, unsigned long arg);
-int sluice_set_readrq(struct sluice_device *sdev, unsigned long arg);
-int sluice_vpd(struct sluice_device *sdev, unsigned long arg, bool write);
+int sluice_do_reset(void *obj, void *arg);
+int sluice_do_power(void *obj, void *arg);
+int sluice_do_readrq(void *obj, void *arg);
+int sluice_do_vpd_read(void *obj, void *arg);
+int sluice_do_vpd_write(void *obj, void *arg);
 
 #endif

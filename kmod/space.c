@@ -65,6 +65,7 @@ struct sluice_hole {
 /**
  * struct sluice_space
  * @kref: the space file and each group attached hold one
+ * @free: for whoever must not do it himself
  * @domain: maps may be added to it by several threads at once, in different places
  * @lock: protects all below
  * @tree: mappings
@@ -76,6 +77,7 @@ struct sluice_hole {
  */
 struct sluice_space {
 	struct kref kref;
+	struct work_struct free;
 	struct iommu_domain *domain;
 	struct mutex lock;
 	struct rb_root_cached tree;
@@ -447,43 +449,40 @@ void sluice_space_detach(struct sluice_space *space, struct iommu_group *group)
 
 /* ---- ioctls ---- */
 
-static int sluice_space_info(struct sluice_space *space, unsigned long arg)
+static int sluice_do_info(void *obj, void *arg)
 {
-	struct sluice_iova_range range, *out = NULL;
-	struct sluice_space_info info;
-	u32 room, filled = 0;
+	struct sluice_space *space = obj;
+	struct sluice_space_info *info = arg;
+	struct sluice_iova_range range, *out;
+	u32 room = min(info->num_ranges, 512U);
 	u64 from = 0;
-	int ret = sluice_arg_get(&info, sizeof(info), arg, 0);
+	int ret = 0;
 
-	if (ret)
-		return ret;
-	room = min(info.num_ranges, 512U);
-	if (room) {
-		out = kcalloc(room, sizeof(*out), GFP_KERNEL);
-		if (!out)
-			return -ENOMEM;
-	}
-	info.num_ranges = 0;
-	info.address_bits = 0;
+	out = kcalloc(room, sizeof(*out), GFP_KERNEL);
+	if (!out)
+		return -ENOMEM;
+	info->num_ranges = 0;
+	info->address_bits = 0;
 	mutex_lock(&space->lock);
 	while (sluice_space_next_range(space, from, &range)) {
-		if (info.num_ranges < room)
-			out[filled++] = range;
-		info.num_ranges++;
-		info.address_bits = fls64(range.last);
+		if (info->num_ranges < room)
+			out[info->num_ranges] = range;
+		info->num_ranges++;
+		info->address_bits = fls64(range.last);
 		if (range.last == U64_MAX)
 			break;
 		from = range.last + 1;
 	}
-	info.page_sizes = sluice_space_page_sizes(space);
-	info.entry_limit = READ_ONCE(sluice_dma_entry_limit);
-	info.entries = space->entries;
-	info.locked = space->locked;
+	info->page_sizes = sluice_space_page_sizes(space);
+	info->entry_limit = READ_ONCE(sluice_dma_entry_limit);
+	info->entries = space->entries;
+	info->locked = space->locked;
 	mutex_unlock(&space->lock);
-	if (filled && copy_to_user(u64_to_user_ptr(info.ranges), out, filled * sizeof(*out)))
+	room = min(room, info->num_ranges);
+	if (room && copy_to_user(u64_to_user_ptr(info->ranges), out, room * sizeof(*out)))
 		ret = -EFAULT;
 	kfree(out);
-	return ret ?: sluice_arg_put(arg, &info);
+	return ret;
 }
 
 /* Put a pending mapping into the tree, if there is room. */
@@ -515,33 +514,32 @@ static void sluice_space_forget(struct sluice_space *space, struct sluice_mappin
 	space->locked -= (u64)m->npages << PAGE_SHIFT;
 }
 
-static int sluice_space_map(struct sluice_space *space, unsigned long arg)
+static int sluice_do_map(void *obj, void *arg)
 {
-	struct sluice_space_map req;
+	struct sluice_space *space = obj;
+	struct sluice_space_map *req = arg;
+	u64 mask = sluice_space_granule(space) - 1;
 	struct sluice_mapping *m;
 	int prot = IOMMU_CACHE;
-	u64 mask, last, vlast;
-	int ret = sluice_arg_get(&req, sizeof(req), arg, SLUICE_MAP_READ | SLUICE_MAP_WRITE);
+	u64 last, vlast;
+	int ret;
 
-	if (ret)
-		return ret;
-	mask = sluice_space_granule(space) - 1;
-	if (!req.flags || !req.length || ((req.vaddr | req.iova | req.length) & mask) ||
-	    check_add_overflow(req.iova, req.length - 1, &last) ||
-	    check_add_overflow(req.vaddr, req.length - 1, &vlast) || vlast > ULONG_MAX)
+	if (!req->flags || !req->length || ((req->vaddr | req->iova | req->length) & mask) ||
+	    check_add_overflow(req->iova, req->length - 1, &last) ||
+	    check_add_overflow(req->vaddr, req->length - 1, &vlast) || vlast > ULONG_MAX)
 		return -EINVAL;
-	if (req.flags & SLUICE_MAP_READ)
+	if (req->flags & SLUICE_MAP_READ)
 		prot |= IOMMU_READ;
-	if (req.flags & SLUICE_MAP_WRITE)
+	if (req->flags & SLUICE_MAP_WRITE)
 		prot |= IOMMU_WRITE;
 
 	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	if (!m)
 		return -ENOMEM;
-	m->node.start = req.iova;
+	m->node.start = req->iova;
 	m->node.last = last;
-	m->npages = req.length >> PAGE_SHIFT;
-	m->write = req.flags & SLUICE_MAP_WRITE;
+	m->npages = req->length >> PAGE_SHIFT;
+	m->write = req->flags & SLUICE_MAP_WRITE;
 	m->pending = true;
 	m->mm = current->mm;
 	INIT_LIST_HEAD(&m->runs);
@@ -553,7 +551,7 @@ static int sluice_space_map(struct sluice_space *space, unsigned long arg)
 	if (ret)
 		goto forget;
 	mmgrab(m->mm);
-	ret = sluice_map_pages(space, m, req.vaddr, prot);
+	ret = sluice_map_pages(space, m, req->vaddr, prot);
 	if (ret) {
 		/* never more than was mapped: some IOMMU drivers take that for a bug */
 		if (m->mapped)
@@ -600,56 +598,46 @@ static int sluice_space_take(struct sluice_space *space, u64 first, u64 last, st
 	return 0;
 }
 
-static int sluice_space_unmap(struct sluice_space *space, unsigned long arg)
+static int sluice_do_unmap(void *obj, void *arg)
 {
-	struct sluice_space_unmap req;
+	struct sluice_space *space = obj;
+	struct sluice_space_unmap *req = arg;
+	u64 mask = sluice_space_granule(space) - 1;
+	bool all = req->flags & SLUICE_UNMAP_ALL;
 	struct sluice_mapping *m, *next;
-	u64 mask, last;
+	u64 last = ULONG_MAX;
 	LIST_HEAD(list);
-	int ret = sluice_arg_get(&req, sizeof(req), arg, SLUICE_UNMAP_ALL);
+	int ret;
 
-	if (ret)
-		return ret;
-	mask = sluice_space_granule(space) - 1;
-	if (req.flags & SLUICE_UNMAP_ALL) {
-		if (req.iova || req.length)
-			return -EINVAL;
-		last = ULONG_MAX;
-	} else if (!req.length || ((req.iova | req.length) & mask) ||
-		   check_add_overflow(req.iova, req.length - 1, &last)) {
+	if (all ? req->iova || req->length :
+	    !req->length || ((req->iova | req->length) & mask) ||
+	    check_add_overflow(req->iova, req->length - 1, &last))
 		return -EINVAL;
-	}
-	req.unmapped = 0;
+	req->unmapped = 0;
 	mutex_lock(&space->lock);
-	ret = sluice_space_take(space, req.iova, last, &list);
+	ret = sluice_space_take(space, req->iova, last, &list);
 	mutex_unlock(&space->lock);
 	if (ret)
 		return ret;
-	if (list_empty(&list) && !(req.flags & SLUICE_UNMAP_ALL))
+	if (list_empty(&list) && !all)
 		return -ENOENT;
 	list_for_each_entry_safe(m, next, &list, entry) {
-		req.unmapped += (u64)m->npages << PAGE_SHIFT;
+		req->unmapped += (u64)m->npages << PAGE_SHIFT;
 		sluice_mapping_free(m);
 	}
-	return sluice_arg_put(arg, &req);
+	return 0;
 }
+
+static const struct sluice_ioctl sluice_space_ioctls[] = {
+	{ SLUICE_SPACE_INFO, sizeof(struct sluice_space_info), SLUICE_OUT, 0, sluice_do_info },
+	{ SLUICE_SPACE_MAP, sizeof(struct sluice_space_map), 0, SLUICE_MAP_READ | SLUICE_MAP_WRITE, sluice_do_map },
+	{ SLUICE_SPACE_UNMAP, sizeof(struct sluice_space_unmap), SLUICE_OUT, SLUICE_UNMAP_ALL, sluice_do_unmap },
+};
 
 static long sluice_space_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct sluice_space *space = file->private_data;
-
-	switch (cmd) {
-	case SLUICE_VERSION:
-		return sluice_ioctl_version(arg);
-	case SLUICE_SPACE_INFO:
-		return sluice_space_info(space, arg);
-	case SLUICE_SPACE_MAP:
-		return sluice_space_map(space, arg);
-	case SLUICE_SPACE_UNMAP:
-		return sluice_space_unmap(space, arg);
-	default:
-		return -ENOTTY;
-	}
+	return sluice_ioctl(sluice_space_ioctls, ARRAY_SIZE(sluice_space_ioctls), file->private_data, NULL,
+			    NULL, cmd, arg);
 }
 
 static int sluice_space_fop_release(struct inode *inode, struct file *file)
@@ -665,9 +653,9 @@ static const struct file_operations sluice_space_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-static void sluice_space_free(struct kref *kref)
+static void sluice_space_free(struct work_struct *work)
 {
-	struct sluice_space *space = container_of(kref, struct sluice_space, kref);
+	struct sluice_space *space = container_of(work, struct sluice_space, free);
 	struct sluice_mapping *m, *next;
 	LIST_HEAD(list);
 
@@ -682,9 +670,25 @@ static void sluice_space_free(struct kref *kref)
 	kfree(space);
 }
 
+static void sluice_space_free_now(struct kref *kref)
+{
+	sluice_space_free(&container_of(kref, struct sluice_space, kref)->free);
+}
+
+static void sluice_space_free_later(struct kref *kref)
+{
+	queue_work(sluice_state_wq, &container_of(kref, struct sluice_space, kref)->free);
+}
+
 void sluice_space_put(struct sluice_space *space)
 {
-	kref_put(&space->kref, sluice_space_free);
+	kref_put(&space->kref, sluice_space_free_now);
+}
+
+/* For remove(), since giving memory back waits for the owner's mmap lock. */
+void sluice_space_put_later(struct sluice_space *space)
+{
+	kref_put(&space->kref, sluice_space_free_later);
 }
 
 /**
@@ -725,6 +729,7 @@ int sluice_space_new(struct sluice_device *sdev)
 		return -ENOMEM;
 	kref_init(&space->kref);
 	mutex_init(&space->lock);
+	INIT_WORK(&space->free, sluice_space_free);
 	space->tree = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&space->holes);
 	space->domain = sluice_domain_alloc(&sdev->pdev->dev);

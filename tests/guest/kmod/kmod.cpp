@@ -3,6 +3,8 @@
 
 #include <ctime>
 
+#include <sys/prctl.h>
+
 namespace kmodtest {
 
 Roles roles;
@@ -45,13 +47,13 @@ std::string driver_of(const std::string& bdf) {
     return s.substr(s.rfind('/') + 1);
 }
 
-void unbind(const std::string& bdf) {
+void unbind_driver(const std::string& bdf) {
     if (!driver_of(bdf).empty()) CHECK(write_file(sysfs(bdf) + "/driver/unbind", bdf));
 }
 
-void bind(const std::string& bdf, const std::string& driver) {
+void bind_driver(const std::string& bdf, const std::string& driver) {
     if (driver_of(bdf) == driver) return;
-    unbind(bdf);
+    unbind_driver(bdf);
     CHECK(write_file(sysfs(bdf) + "/driver_override", driver));
     CHECK(write_file("/sys/bus/pci/drivers_probe", bdf));
     CHECK(driver_of(bdf) == driver);
@@ -207,6 +209,8 @@ pid_t spawn_owner(const std::function<void()>& set_up, const std::function<void(
     CHECK(pid >= 0);
     if (pid == 0) {
         ::close(p[0]);
+        // a case that fails leaves no owner behind
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         try {
             set_up();
             CHECK_EQ(::write(p[1], "r", 1), 1);
@@ -280,7 +284,7 @@ static bool run_case(const Case& c) {
     return ok;
 }
 
-// kmod-test [edu=BDF] [nic=BDF] [pair0=BDF] [pair1=BDF] [NAME-PREFIX…]
+// kmod-test [edu=BDF] [nic=BDF] [flr=BDF] [pair0=BDF] [pair1=BDF] [NAME-PREFIX…]
 int main(int argc, char** argv) {
     std::vector<std::string> wanted;
     for (int i = 1; i < argc; ++i) {
@@ -290,6 +294,7 @@ int main(int argc, char** argv) {
         if (eq == std::string::npos) wanted.push_back(a);
         else if (key == "edu") kmodtest::roles.edu = value;
         else if (key == "nic") kmodtest::roles.nic = value;
+        else if (key == "flr") kmodtest::roles.flr = value;
         else if (key == "pair0") kmodtest::roles.pair0 = value;
         else if (key == "pair1") kmodtest::roles.pair1 = value;
         else return std::fprintf(stderr, "kmod-test: unknown role %s\n", key.c_str()), 2;

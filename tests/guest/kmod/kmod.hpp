@@ -64,6 +64,7 @@ inline void check_errno(long ret, int code, const char* what) {
 struct Roles {
     std::string edu;    ///< QEMU's edu
     std::string nic;    ///< e1000e on a root port of its own
+    std::string flr;    ///< virtio-net: it has function reset, and vendor capabilities
     std::string pair0;  ///< two functions of one slot: one group
     std::string pair1;
 };
@@ -184,8 +185,8 @@ void edu_dma(const Bar& bar, std::uint64_t iova, Dma way, std::uint32_t length =
 
 std::string read_file(const std::string& path);
 bool write_file(const std::string& path, const std::string& text);
-void bind(const std::string& bdf, const std::string& driver);
-void unbind(const std::string& bdf);
+void bind_driver(const std::string& bdf, const std::string& driver);
+void unbind_driver(const std::string& bdf);
 std::string driver_of(const std::string& bdf);
 /// Sets a module parameter, and puts the old value back.
 class Parameter {
