@@ -371,19 +371,19 @@ static int sluice_group_claim(struct sluice_group *group)
 	group->unsafe = !sluice_group_msi_isolated(group->iommu_group);
 	if (group->unsafe) {
 		if (!READ_ONCE(sluice_allow_unsafe_interrupts)) {
-			dev_err(&group->dev, "refused: the IOMMU does not isolate this group's MSI, so that its devices could raise any interrupt; enable interrupt remapping, or accept the risk with sluice_pci.allow_unsafe_interrupts=1\n");
+			dev_err_ratelimited(&group->dev, "refused: the IOMMU does not isolate this group's MSI, so that its devices could raise any interrupt; enable interrupt remapping, or accept the risk with sluice_pci.allow_unsafe_interrupts=1\n");
 			return -EPERM;
 		}
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
 		dev_warn(&group->dev, "opened although its MSI is not isolated (allow_unsafe_interrupts)\n");
 	}
 	if (!sluice_group_coherent(group)) {
-		dev_err(&group->dev, "refused: DMA of a member is not cache coherent\n");
+		dev_err_ratelimited(&group->dev, "refused: DMA of a member is not cache coherent\n");
 		return -EOPNOTSUPP;
 	}
 	ret = iommu_group_claim_dma_owner(group->iommu_group, group);
 	if (ret) {
-		dev_err(&group->dev, "refused: a member of IOMMU group %d is bound to a driver that uses the kernel's DMA, or owned by somebody else (%d)\n",
+		dev_err_ratelimited(&group->dev, "refused: a member of IOMMU group %d is bound to a driver that uses the kernel's DMA, or owned by somebody else (%d)\n",
 			iommu_group_id(group->iommu_group), ret);
 		return -EBUSY;
 	}

@@ -216,7 +216,7 @@ struct sluice_space_unmap {
  * Touching a mapping while memory decoding is off, the device is below D0, revoked, or its tenure is over: SIGBUS.
  */
 #define SLUICE_REGION_SHIFT 40
-#define SLUICE_REGION_OFFSET(region) ((__u64)(region) << SLUICE_REGION_SHIFT)
+#define SLUICE_REGION_OFFSET(region) (((region) + 0ULL) << SLUICE_REGION_SHIFT)
 
 /* Interrupt kinds. The same numbers as kernel VFIO's. */
 #define SLUICE_IRQ_INTX 0

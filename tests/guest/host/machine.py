@@ -29,7 +29,7 @@ class Config:
     """What makes two guests the same machine."""
     kernel: str
     qemu: str
-    options: tuple = ()   # of: intremap=off, aw-bits=48
+    options: tuple = ()   # of: intremap=off, aw-bits=48, iommu=none
 
     def __str__(self):
         return " ".join([f"Linux {self.kernel} on QEMU {self.qemu}", *self.options])
@@ -128,7 +128,8 @@ class Guest:
 
     def arguments(self, kernel):
         options = dict(option.split("=", 1) for option in self.config.options)
-        iommu = {"intremap": "on", "caching-mode": "on", **options}
+        iommu = [] if options.pop("iommu", "") == "none" else [
+            "-device", "intel-iommu," + ",".join(f"{key}={value}" for key, value in {"intremap": "on", "caching-mode": "on", **options}.items())]
         # QEMU 7.2 emulates cmpxchg16b so that newer kernels die at boot; they do without it.
         cpu = "host" if accelerator() == "kvm" else "max,cx16=off" if (self.config.qemu, kernel.name) == ("7.2", "6.12") else "max"
         # no_timer_check: on a busy machine the kernel's own count of timer interrupts at boot comes out too low, and it panics.
@@ -141,7 +142,7 @@ class Guest:
                 "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
                 "-chardev", f"socket,id=channel,path={self.folder}/channel,server=on,wait=off", "-serial", "chardev:channel",
                 "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
-                "-device", "intel-iommu," + ",".join(f"{key}={value}" for key, value in iommu.items()),
+                *iommu,
                 "-chardev", f"socket,id=root,path={self.folder}/root.sock",
                 "-device", "vhost-user-fs-pci,chardev=root,tag=hostroot,queue-size=1024,addr=0x2",
                 *self.devices.arguments,

@@ -60,8 +60,8 @@ CASE(mmap_refuses_what_it_should) {
     const Bar bar(o.device.get(), 0, 4 * kPage);
     CHECK_EQ(bar.get(0), kEduId);
     CHECK_ERRNO(::mremap(bar.base(), 4 * kPage, 8 * kPage, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0, EFAULT);
-    CHECK_ERRNO(::mremap(bar.base(), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, bar.base() + (64UL << 20)) ==
-                        MAP_FAILED
+    CHECK_ERRNO(::mremap(bar.base(), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         bar.base() + (64UL << 20)) == MAP_FAILED
                     ? -1
                     : 0,
                 EPERM);
@@ -107,7 +107,8 @@ CASE(a_child_shares_the_mapping_and_its_end) {
     const pid_t pid = ::fork();
     if (pid == 0) {
         char c = bar.get(0) == kEduId ? 'y' : 'n';
-        if (::write(back[1], &c, 1) != 1 || ::read(go[0], &c, 1) != 1) ::_exit(1);
+        if (::write(back[1], &c, 1) != 1 || ::read(go[0], &c, 1) != 1)
+            ::_exit(1);
         c = bus_error(bar.base()) ? 'y' : 'n';
         ::_exit(::write(back[1], &c, 1) == 1 ? 0 : 1);
     }
@@ -133,7 +134,8 @@ CASE(bar_fd_does_nothing_but_mmap) {
     CHECK_ERRNO(bar_fd(o.device, 7).get(), EINVAL);
     const Bar bar(fd.get(), 0, kPage);
     CHECK_EQ(bar.get(0), kEduId);
-    CHECK_ERRNO(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd.get(), 1 << 20) == MAP_FAILED ? -1 : 0, EINVAL);
+    CHECK_ERRNO(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd.get(), 1 << 20) == MAP_FAILED ? -1 : 0,
+                EINVAL);
 }
 
 CASE(bar_fd_ends_with_its_tenure) {
@@ -174,7 +176,8 @@ CASE(rom_reads) {
     CHECK(info.length > 0);
     CHECK_EQ(read16(o.device, SLUICE_REGION_ROM, 0), 0xaa55);
     char c = 0;
-    CHECK_ERRNO(::pwrite(o.device.get(), &c, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(SLUICE_REGION_ROM))), EINVAL);
+    CHECK_ERRNO(::pwrite(o.device.get(), &c, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(SLUICE_REGION_ROM))),
+                EINVAL);
 }
 
 CASE(io_bar_reads) {

@@ -39,31 +39,36 @@ static Bytes hardware(const std::string& bdf) {
     return Bytes(s.begin(), s.end());
 }
 
-static std::uint16_t word(const Bytes& b, std::size_t at) { return static_cast<std::uint16_t>(b[at] | b[at + 1] << 8); }
+static std::uint16_t word(const Bytes& b, std::size_t at) {
+    return static_cast<std::uint16_t>(b[at] | b[at + 1] << 8);
+}
 
 static unsigned find_cap(const Bytes& hw, std::uint8_t id) {
     for (unsigned at = hw[0x34], n = 0; at && n < 48; at = hw[at + 1], ++n)
-        if (hw[at] == id) return at;
+        if (hw[at] == id)
+            return at;
     return 0;
 }
 
-// Check 12a. Each dword gets the complement of what it has, in each width, then all ones, all zeros; after each, hardware
-// may differ from before only in bits of the floor. One register that is not writable by anybody's leave would show.
+// Check 12a. Each dword gets the complement of what it has, in each width, then all ones, all zeros; after
+// each, hardware may differ from before only in bits of the floor. One register that is not writable by
+// anybody's leave would show.
 static void write_every_bit(const std::string& bdf) {
     const Opened o(bdf);
     const Bytes list = floor(o.device, SLUICE_FLOOR_LIST);
     Bytes before = hardware(bdf);
     CHECK_EQ(before.size(), list.size());
     unsigned allowed = 0, changed = 0;
-    for (const std::uint8_t b : list) allowed += static_cast<unsigned>(__builtin_popcount(b));
+    for (const std::uint8_t b : list)
+        allowed += static_cast<unsigned>(__builtin_popcount(b));
     const auto compare = [&](std::size_t written) {
         const Bytes after = hardware(bdf);
         for (std::size_t i = 0; i < after.size(); ++i) {
             const auto diff = static_cast<std::uint8_t>(after[i] ^ before[i]);
             changed |= diff;
             if (diff & ~list[i]) {
-                std::printf("  byte %#zx: %#x became %#x, floor %#x, by a write near %#zx\n", i, before[i], after[i],
-                            list[i], written);
+                std::printf("  byte %#zx: %#x became %#x, floor %#x, by a write near %#zx\n", i, before[i],
+                            after[i], list[i], written);
                 CHECK(false);
             }
         }
@@ -76,10 +81,12 @@ static void write_every_bit(const std::string& bdf) {
         for (const std::size_t width : {1U, 2U, 4U})
             for (std::size_t i = 0; i < 4; i += width) {
                 std::uint8_t v[4];
-                for (std::size_t b = 0; b < width; ++b) v[b] = static_cast<std::uint8_t>(~before[at + i + b]);
+                for (std::size_t b = 0; b < width; ++b)
+                    v[b] = static_cast<std::uint8_t>(~before[at + i + b]);
                 config_write(v, width, at + i);
             }
-        if (at < 0x100 || list[at] || list[at + 1] || list[at + 2] || list[at + 3]) compare(at);
+        if (at < 0x100 || list[at] || list[at + 1] || list[at + 2] || list[at + 3])
+            compare(at);
     }
     compare(before.size());
     for (const int fill : {0xff, 0x00}) {
@@ -87,34 +94,47 @@ static void write_every_bit(const std::string& bdf) {
         config_write(all.data(), all.size(), 0);
         compare(static_cast<std::size_t>(fill));
         // and in pieces that begin and end anywhere
-        for (std::size_t at = 1, n = 3; at + n <= all.size(); at += n, n = n % 9 + 1) config_write(all.data(), n, at);
+        for (std::size_t at = 1, n = 3; at + n <= all.size(); at += n, n = n % 9 + 1)
+            config_write(all.data(), n, at);
         compare(static_cast<std::size_t>(fill));
     }
     std::printf("  %s: %u bits on the list, config space %zu bytes\n", bdf.c_str(), allowed, before.size());
     CHECK(changed != 0);
 }
 
-CASE(no_write_reaches_hardware_beyond_the_floor_nic) { write_every_bit(roles.nic); }
-CASE(no_write_reaches_hardware_beyond_the_floor_virtio) { write_every_bit(roles.flr); }
-CASE(no_write_reaches_hardware_beyond_the_floor_edu) { write_every_bit(roles.edu); }
+CASE(no_write_reaches_hardware_beyond_the_floor_nic) {
+    write_every_bit(roles.nic);
+}
+CASE(no_write_reaches_hardware_beyond_the_floor_virtio) {
+    write_every_bit(roles.flr);
+}
+CASE(no_write_reaches_hardware_beyond_the_floor_edu) {
+    write_every_bit(roles.edu);
+}
 
 CASE(floor_has_the_decided_bits_and_no_others) {
     const Opened o(roles.nic);
-    const Bytes list = floor(o.device, SLUICE_FLOOR_LIST), w1c = floor(o.device, SLUICE_FLOOR_W1C), hw = hardware(roles.nic);
+    const Bytes list = floor(o.device, SLUICE_FLOOR_LIST), w1c = floor(o.device, SLUICE_FLOOR_W1C),
+                hw = hardware(roles.nic);
     CHECK_EQ(word(list, 4), 0x0157);
     CHECK_EQ(word(list, 6), 0xf900);
     CHECK_EQ(word(w1c, 6), 0xf900);
     CHECK_EQ(word(list, 0xc), 0xffff);
-    for (std::size_t i = 0; i < 4; ++i) CHECK_EQ(list[i], 0);
-    for (std::size_t i = 0xe; i < 0x40; ++i) CHECK_EQ(list[i], 0);
-    const unsigned exp = find_cap(hw, 0x10), msi = find_cap(hw, 5), msix = find_cap(hw, 0x11), pm = find_cap(hw, 1);
+    for (std::size_t i = 0; i < 4; ++i)
+        CHECK_EQ(list[i], 0);
+    for (std::size_t i = 0xe; i < 0x40; ++i)
+        CHECK_EQ(list[i], 0);
+    const unsigned exp = find_cap(hw, 0x10), msi = find_cap(hw, 5), msix = find_cap(hw, 0x11),
+                   pm = find_cap(hw, 1);
     CHECK(exp && msi && msix && pm);
     CHECK_EQ(word(list, exp + 8), 0x091f);
     CHECK_EQ(word(list, exp + 10), 0x000f);
     CHECK_EQ(word(w1c, exp + 10), 0x000f);
     CHECK_EQ(word(list, exp + 0x10), 0);
-    for (unsigned i = 0; i < 12; ++i) CHECK_EQ(list[msi + i] | list[msix + i], 0);
-    for (unsigned i = 0; i < 8; ++i) CHECK_EQ(list[pm + i], 0);
+    for (unsigned i = 0; i < 12; ++i)
+        CHECK_EQ(list[msi + i] | list[msix + i], 0);
+    for (unsigned i = 0; i < 8; ++i)
+        CHECK_EQ(list[pm + i], 0);
     // e1000e has AER at 0x100
     CHECK_EQ(word(hw, 0x100), 1);
     CHECK_EQ(word(list, 0x100) | word(list, 0x102), 0);
@@ -122,7 +142,8 @@ CASE(floor_has_the_decided_bits_and_no_others) {
     CHECK_EQ(word(list, 0x10a), 0x03ff);
     CHECK_EQ(word(list, 0x114), 0xf1c1);
     CHECK_EQ(word(list, 0x118), 0);
-    for (std::size_t i = 0x140; i < 0x1000; ++i) CHECK_EQ(list[i], 0);
+    for (std::size_t i = 0x140; i < 0x1000; ++i)
+        CHECK_EQ(list[i], 0);
 }
 
 CASE(floor_only_narrows_and_seals) {
@@ -156,18 +177,23 @@ CASE(floor_only_narrows_and_seals) {
     CHECK_EQ(floor_set(again.device, 4, Bytes{0}), 0);
 }
 
-// virtio 1.1, 4.1.4.3: device_status is at 0x14 of the common configuration, which QEMU has at the beginning of BAR 4.
+// virtio 1.1, 4.1.4.3: device_status is at 0x14 of the common configuration, which QEMU has at the beginning
+// of BAR 4.
 constexpr unsigned kCommonBar = 4;
 constexpr std::uint64_t kDeviceStatus = 0x14;
 
 static std::uint8_t status(const Fd& device) {
     std::uint8_t v = 0;
-    CHECK_EQ(::pread(device.get(), &v, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(kCommonBar) + kDeviceStatus)), 1);
+    CHECK_EQ(
+        ::pread(device.get(), &v, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(kCommonBar) + kDeviceStatus)),
+        1);
     return v;
 }
 
 static void set_status(const Fd& device, std::uint8_t v) {
-    CHECK_EQ(::pwrite(device.get(), &v, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(kCommonBar) + kDeviceStatus)), 1);
+    CHECK_EQ(
+        ::pwrite(device.get(), &v, 1, static_cast<off_t>(SLUICE_REGION_OFFSET(kCommonBar) + kDeviceStatus)),
+        1);
 }
 
 CASE(reset_brings_back_config_space) {
@@ -188,7 +214,9 @@ CASE(reset_brings_back_config_space) {
 }
 
 static void close_leaves(const std::string& bdf) {
-    { const Opened first(bdf); }
+    {
+        const Opened first(bdf);
+    }
     const Bytes before = hardware(bdf);
     Bytes list;
     {
@@ -199,22 +227,29 @@ static void close_leaves(const std::string& bdf) {
                           static_cast<off_t>(SLUICE_REGION_OFFSET(SLUICE_REGION_CONFIG))),
                  static_cast<ssize_t>(all.size()));
         CHECK_EQ(word(hardware(bdf), 4) & 4, 4);
-        if (bdf == roles.flr) set_status(o.device, 3);
+        if (bdf == roles.flr)
+            set_status(o.device, 3);
     }
     const Bytes after = hardware(bdf);
     CHECK_EQ(word(after, 4) & 4, 0);
     // what is in the body of a vendor capability only the vendor can put back
     for (std::size_t i = 0; i < before.size(); ++i)
-        if (i < 0x40 || list[i] != 0xff) CHECK_EQ(after[i], before[i]);
+        if (i < 0x40 || list[i] != 0xff)
+            CHECK_EQ(after[i], before[i]);
 }
 
-CASE(close_leaves_a_nic_as_it_was) { close_leaves(roles.nic); }
-CASE(close_leaves_edu_as_it_was) { close_leaves(roles.edu); }
+CASE(close_leaves_a_nic_as_it_was) {
+    close_leaves(roles.nic);
+}
+CASE(close_leaves_edu_as_it_was) {
+    close_leaves(roles.edu);
+}
 CASE(close_resets_what_can_be_reset) {
     close_leaves(roles.flr);
     // not by the next open alone: nobody has it now, and its registers are as after power-on
     const std::string folder = "/sys/bus/pci/devices/" + roles.flr;
-    const Fd registers(::open((folder + "/resource4").c_str(), O_RDWR)), config(::open((folder + "/config").c_str(), O_RDWR));
+    const Fd registers(::open((folder + "/resource4").c_str(), O_RDWR)),
+        config(::open((folder + "/config").c_str(), O_RDWR));
     CHECK(registers && config);
     const Bar bar(registers.get(), 0, 0x1000);
     std::uint16_t command = 0;
@@ -229,7 +264,8 @@ static int power(const Fd& device, std::uint32_t state, std::uint32_t* got = nul
     auto p = arg<sluice_set_power_state>();
     p.state = state;
     const int ret = call(device.get(), SLUICE_SET_POWER_STATE, p);
-    if (got) *got = p.state;
+    if (got)
+        *got = p.state;
     return ret;
 }
 
@@ -284,7 +320,8 @@ CASE(memory_is_restored_after_a_reset_behind_the_modules_back) {
     CHECK(word(hardware(roles.nic), 0x12) != word(before, 0x12));
     write16(o.device, SLUICE_REGION_CONFIG, 4, 0x0002);
     const Bytes after = hardware(roles.nic);
-    for (std::size_t i = 0x10; i < 0x28; ++i) CHECK_EQ(after[i], before[i]);
+    for (std::size_t i = 0x10; i < 0x28; ++i)
+        CHECK_EQ(after[i], before[i]);
     CHECK(read32(o.device, 0, 8) != 0xffffffffU);
 }
 
@@ -298,7 +335,8 @@ CASE(read_request_is_bounded) {
     // QEMU's e1000e has the field wired to 128
     CHECK_EQ(set(512), 0);
     CHECK_EQ(set(128), 0);
-    for (const std::uint32_t bad : {0U, 1U, 64U, 129U, 8192U, 0x80000000U, 0xffffffffU}) CHECK_ERRNO(set(bad), EINVAL);
+    for (const std::uint32_t bad : {0U, 1U, 64U, 129U, 8192U, 0x80000000U, 0xffffffffU})
+        CHECK_ERRNO(set(bad), EINVAL);
     const Opened edu(roles.edu);
     auto r = arg<sluice_set_readrq>();
     r.bytes = 512;

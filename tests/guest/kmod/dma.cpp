@@ -16,7 +16,8 @@ static std::vector<sluice_iova_range> ranges(const Fd& space, sluice_space_info*
     CHECK_EQ(call(space.get(), SLUICE_SPACE_INFO, i), 0);
     CHECK(i.num_ranges <= r.size());
     r.resize(i.num_ranges);
-    if (out) *out = i;
+    if (out)
+        *out = i;
     return r;
 }
 
@@ -116,7 +117,8 @@ CASE(map_stops_at_the_entry_limit) {
     const Parameter limit("dma_entry_limit", "8");
     const Opened o(roles.edu);
     const Memory m(kPage);
-    for (std::uint64_t n = 0; n < 8; ++n) CHECK_EQ(map(o.space, m.data(), kIova + n * kPage, kPage), 0);
+    for (std::uint64_t n = 0; n < 8; ++n)
+        CHECK_EQ(map(o.space, m.data(), kIova + n * kPage, kPage), 0);
     CHECK_ERRNO(map(o.space, m.data(), kIova + 8 * kPage, kPage), ENOSPC);
     CHECK_EQ(unmap(o.space, kIova, kPage), 0);
     CHECK_EQ(map(o.space, m.data(), kIova + 8 * kPage, kPage), 0);
@@ -126,7 +128,8 @@ static long locked_kib() {
     std::ifstream in("/proc/self/status");
     std::string line;
     while (std::getline(in, line))
-        if (line.rfind("VmLck:", 0) == 0) return std::strtol(line.c_str() + 6, nullptr, 10);
+        if (line.rfind("VmLck:", 0) == 0)
+            return std::strtol(line.c_str() + 6, nullptr, 10);
     return -1;
 }
 
@@ -156,7 +159,8 @@ CASE(device_reads_and_writes_mapped_memory) {
     write16(o.device, SLUICE_REGION_CONFIG, 4, 6);
     const Bar bar(o.device.get(), SLUICE_REGION_OFFSET(0), 0x1000);
     const Memory m(2 * kPage);
-    for (int i = 0; i < 256; ++i) m.data()[i] = static_cast<std::uint8_t>(i ^ 0x5a);
+    for (int i = 0; i < 256; ++i)
+        m.data()[i] = static_cast<std::uint8_t>(i ^ 0x5a);
     CHECK_EQ(map(o.space, m.data(), kIova, 2 * kPage), 0);
     edu_dma(bar, kIova, Dma::from_memory);
     edu_dma(bar, kIova + kPage, Dma::to_memory);
@@ -165,7 +169,8 @@ CASE(device_reads_and_writes_mapped_memory) {
     CHECK_EQ(unmap(o.space, kIova, 2 * kPage), 0);
     std::memset(m.data() + kPage, 0xc5, kPage);
     edu_dma(bar, kIova + kPage, Dma::to_memory);
-    for (std::uint64_t i = 0; i < kPage; ++i) CHECK_EQ(m.data()[kPage + i], 0xc5);
+    for (std::uint64_t i = 0; i < kPage; ++i)
+        CHECK_EQ(m.data()[kPage + i], 0xc5);
     // and again when it is mapped again
     CHECK_EQ(map(o.space, m.data(), kIova, 2 * kPage), 0);
     edu_dma(bar, kIova + kPage, Dma::to_memory);
@@ -182,7 +187,8 @@ CASE(device_cannot_write_what_it_may_only_read) {
     edu_dma(bar, kIova, Dma::from_memory);
     std::memset(m.data(), 0x11, kPage);
     edu_dma(bar, kIova, Dma::to_memory);
-    for (std::uint64_t i = 0; i < 256; ++i) CHECK_EQ(m.data()[i], 0x11);
+    for (std::uint64_t i = 0; i < 256; ++i)
+        CHECK_EQ(m.data()[i], 0x11);
 }
 
 CASE(device_without_a_space_reaches_nothing) {
@@ -196,7 +202,8 @@ CASE(device_without_a_space_reaches_nothing) {
     write16(device, SLUICE_REGION_CONFIG, 4, 6);
     const Bar bar(device.get(), SLUICE_REGION_OFFSET(0), 0x1000);
     edu_dma(bar, kIova, Dma::to_memory);
-    for (std::uint64_t i = 0; i < 256; ++i) CHECK_EQ(m.data()[i], 0xc5);
+    for (std::uint64_t i = 0; i < 256; ++i)
+        CHECK_EQ(m.data()[i], 0xc5);
     CHECK_EQ(attach(group, space), 0);
     edu_dma(bar, kIova, Dma::to_memory);
     CHECK(m.data()[0] != 0xc5 || m.data()[1] != 0xc5);

@@ -8,7 +8,9 @@ using namespace kmodtest;
 constexpr std::uint32_t kTrigger = SLUICE_SET_TRIGGER, kMask = SLUICE_SET_MASK, kUnmask = SLUICE_SET_UNMASK;
 constexpr std::uint32_t kNone = SLUICE_SET_DATA_NONE, kFds = SLUICE_SET_DATA_EVENTFD;
 
-static Fd event() { return Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+static Fd event() {
+    return Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
 
 static sluice_irq_info irq_info(const Fd& device, std::uint32_t index) {
     auto i = arg<sluice_irq_info>();
@@ -17,7 +19,9 @@ static sluice_irq_info irq_info(const Fd& device, std::uint32_t index) {
     return i;
 }
 
-static int off(const Fd& device, std::uint32_t index) { return set_irqs(device, index, kTrigger | kNone, 0, 0); }
+static int off(const Fd& device, std::uint32_t index) {
+    return set_irqs(device, index, kTrigger | kNone, 0, 0);
+}
 
 static void command_bit(const Fd& device, std::uint16_t bit, bool on) {
     const std::uint16_t c = read16(device, SLUICE_REGION_CONFIG, 4);
@@ -93,7 +97,8 @@ CASE(intx_unmasks_by_eventfd) {
         write32(o.device, 0, 0x64, 1);
         CHECK_EQ(::write(u, &one, sizeof one), 8);
         // consumed by the module
-        for (int i = 0; i < 100 && fires(u, 0); ++i) ::usleep(1000);
+        for (int i = 0; i < 100 && fires(u, 0); ++i)
+            ::usleep(1000);
         ::usleep(2000);
         (void)fires(fd.get(), 0);
     }
@@ -155,15 +160,19 @@ CASE(msi_fires) {
     CHECK_EQ(off(o.device, SLUICE_IRQ_MSI), 0);
 }
 
-// 82574: IVAR (0xe4) routes "other" causes to a vector, IMS (0xd0) enables, ICS (0xc8) raises cause 24, §10.2.4.
+// 82574: IVAR (0xe4) routes "other" causes to a vector, IMS (0xd0) enables, ICS (0xc8) raises cause 24,
+// §10.2.4.
 static void e1000e_route_other(const Fd& device, std::uint32_t vector) {
     write32(device, 0, 0xd8, 0xffffffff);
     write32(device, 0, 0xe4, (8U | vector) << 16);
     write32(device, 0, 0xd0, 1U << 24);
 }
-static void e1000e_raise_other(const Fd& device) { write32(device, 0, 0xc8, 1U << 24); }
+static void e1000e_raise_other(const Fd& device) {
+    write32(device, 0, 0xc8, 1U << 24);
+}
 
-// QEMU's e1000e ends itself if MSI-X is turned off while it still counts down the time to the next interrupt (EITR).
+// QEMU's e1000e ends itself if MSI-X is turned off while it still counts down the time to the next interrupt
+// (EITR).
 static void e1000e_settle(const Fd& device) {
     write32(device, 0, 0xd8, 0xffffffff);
     ::usleep(50000);
@@ -188,10 +197,13 @@ CASE(msix_fires_though_memory_was_off) {
     for (std::uint32_t v = 0; v < 5; ++v) {
         e1000e_route_other(o.device, v);
         // what was throttled comes late, by the old route
-        while (fires(fd[v == 0 ? 4 : v - 1].get(), 20)) {}
-        for (int n = 0; n < 10; ++n) CHECK(e1000e_fires(o.device, fd[v]));
+        while (fires(fd[v == 0 ? 4 : v - 1].get(), 20)) {
+        }
+        for (int n = 0; n < 10; ++n)
+            CHECK(e1000e_fires(o.device, fd[v]));
         for (std::uint32_t w = 0; w < 5; ++w)
-            if (w != v) CHECK(!fires(fd[w].get(), 0));
+            if (w != v)
+                CHECK(!fires(fd[w].get(), 0));
     }
     // a vector without an eventfd keeps its place; the others go on
     CHECK_EQ(set_eventfd(o.device, SLUICE_IRQ_MSIX, 2, -1), 0);
@@ -266,12 +278,14 @@ CASE(trigger_without_data_pretends) {
     }
 }
 
-// Every combination of flags with counts and starts at the edges, on every kind; only those that the uapi names work.
+// Every combination of flags with counts and starts at the edges, on every kind; only those that the uapi
+// names work.
 CASE(set_irqs_refuses_every_other_combination) {
     const Opened o(roles.nic);
     const Fd fd = event();
     int fds[64];
-    for (int& f : fds) f = fd.get();
+    for (int& f : fds)
+        f = fd.get();
     unsigned refused = 0, taken = 0;
     for (std::uint32_t kind = 0; kind < SLUICE_NUM_IRQS + 1; ++kind) {
         const std::uint32_t max = kind < SLUICE_NUM_IRQS ? irq_info(o.device, kind).count : 0;
@@ -283,15 +297,21 @@ CASE(set_irqs_refuses_every_other_combination) {
                                 (action == kTrigger || action == kMask || action == kUnmask);
                     const bool turn_off = fine && flags == (kTrigger | kNone) && count == 0 && start == 0;
                     fine = fine && (turn_off || (count > 0 && start < max && count <= max - start));
-                    if (action != kTrigger) fine = fine && kind == SLUICE_IRQ_INTX && flags != (kMask | kFds);
+                    if (action != kTrigger)
+                        fine = fine && kind == SLUICE_IRQ_INTX && flags != (kMask | kFds);
                     errno = 0;
-                    const int ret = set_irqs(o.device, kind, flags, start, count, (flags & kFds) ? fds : nullptr);
+                    const int ret =
+                        set_irqs(o.device, kind, flags, start, count, (flags & kFds) ? fds : nullptr);
                     // what fits may still be EINVAL, since the kind is off
-                    if (!fine) CHECK(ret < 0 && errno == EINVAL);
-                    else CHECK(ret == 0 || errno == EINVAL);
-                    if (turn_off) CHECK_EQ(ret, 0);
+                    if (!fine)
+                        CHECK(ret < 0 && errno == EINVAL);
+                    else
+                        CHECK(ret == 0 || errno == EINVAL);
+                    if (turn_off)
+                        CHECK_EQ(ret, 0);
                     ++(ret == 0 ? taken : refused);
-                    for (const std::uint32_t k : {0U, 1U, 2U, 3U, 4U}) CHECK_EQ(off(o.device, k), 0);
+                    for (const std::uint32_t k : {0U, 1U, 2U, 3U, 4U})
+                        CHECK_EQ(off(o.device, k), 0);
                 }
     }
     std::printf("  %u taken, %u refused\n", taken, refused);
@@ -304,8 +324,8 @@ CASE(set_irqs_refuses_every_other_combination) {
     CHECK_ERRNO(set_irqs(o.device, SLUICE_IRQ_MSIX, kTrigger | kNone, 0, 0, fds), EINVAL);
 }
 
-// Four children swap, mask, pretend and unmask at once, while the device raises. edu, since QEMU's e1000e does not bear being
-// moved between INTx and MSI-X under load.
+// Four children swap, mask, pretend and unmask at once, while the device raises. edu, since QEMU's e1000e
+// does not bear being moved between INTx and MSI-X under load.
 CASE(interrupts_bear_a_storm) {
     const Opened o(roles.edu);
     command_bit(o.device, 6, true);
@@ -313,19 +333,24 @@ CASE(interrupts_bear_a_storm) {
     pid_t pids[4];
     for (int who = 0; who < 4; ++who) {
         pids[who] = ::fork();
-        if (pids[who] != 0) continue;
+        if (pids[who] != 0)
+            continue;
         const Fd a = event(), b = event();
         for (unsigned n = 0; now() < end; ++n) {
             const std::uint32_t kind = n / 64 % 2 ? SLUICE_IRQ_MSI : SLUICE_IRQ_INTX;
-            if (who == 0) set_eventfd(o.device, kind, 0, n % 2 ? a.get() : b.get());
-            if (who == 1) set_irqs(o.device, SLUICE_IRQ_INTX, (n % 2 ? kMask : kUnmask) | kNone, 0, 1);
-            if (who == 2) set_irqs(o.device, kind, kTrigger | kNone, 0, n % 3 ? 1 : 0);
+            if (who == 0)
+                set_eventfd(o.device, kind, 0, n % 2 ? a.get() : b.get());
+            if (who == 1)
+                set_irqs(o.device, SLUICE_IRQ_INTX, (n % 2 ? kMask : kUnmask) | kNone, 0, 1);
+            if (who == 2)
+                set_irqs(o.device, kind, kTrigger | kNone, 0, n % 3 ? 1 : 0);
             if (who == 3) {
                 const Fd u = event();
                 const int f = u.get();
                 const std::uint64_t one = 1;
                 set_irqs(o.device, SLUICE_IRQ_INTX, kUnmask | kFds, 0, 1, &f);
-                if (::write(f, &one, sizeof one) != 8) ::_exit(1);
+                if (::write(f, &one, sizeof one) != 8)
+                    ::_exit(1);
             }
         }
         ::_exit(0);
@@ -341,7 +366,8 @@ CASE(interrupts_bear_a_storm) {
         CHECK_EQ(status, 0);
     }
     std::printf("  raised %u times\n", raised);
-    for (const std::uint32_t k : {0U, 1U, 2U}) CHECK_EQ(off(o.device, k), 0);
+    for (const std::uint32_t k : {0U, 1U, 2U})
+        CHECK_EQ(off(o.device, k), 0);
     const Fd fd = event();
     CHECK_EQ(set_eventfd(o.device, SLUICE_IRQ_INTX, 0, fd.get()), 0);
     (void)fires(fd.get(), 20);

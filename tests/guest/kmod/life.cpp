@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Owners that die, stop or ignore; devices that are taken away; groups that may not be opened; the module itself.
+// Owners that die, stop or ignore; devices that are taken away; groups that may not be opened; the module
+// itself.
 #include "kmod.hpp"
 
 #include <sys/syscall.h>
@@ -13,12 +14,15 @@ constexpr std::uint64_t kIova = 0x100000;
 struct Busy {
     Opened o;
     Bar bar;
-    explicit Busy(std::uint8_t* memory) : o(roles.edu), bar(o.device.get(), SLUICE_REGION_OFFSET(0), 0x1000) {
+    explicit Busy(std::uint8_t* memory)
+        : o(roles.edu)
+        , bar(o.device.get(), SLUICE_REGION_OFFSET(0), 0x1000) {
         CHECK_EQ(map(o.space, memory, kIova, kPage), 0);
         write16(o.device, SLUICE_REGION_CONFIG, 4, 6);
     }
     [[noreturn]] void write_for_ever() const {
-        for (;;) edu_dma(bar, kIova, Dma::to_memory, 2048);
+        for (;;)
+            edu_dma(bar, kIova, Dma::to_memory, 2048);
     }
 };
 
@@ -32,7 +36,8 @@ CASE(kill_20_times_under_dma) {
         std::memcpy(m.data(), canary.data(), kPage);
         const pid_t pid = spawn_owner([&] { busy = new Busy(m.data()); }, [&] { busy->write_for_ever(); });
         const double end = now() + 10;
-        while (std::memcmp(m.data(), canary.data(), kPage) == 0 && now() < end) ::usleep(1000);
+        while (std::memcmp(m.data(), canary.data(), kPage) == 0 && now() < end)
+            ::usleep(1000);
         CHECK(std::memcmp(m.data(), canary.data(), kPage) != 0);
         ::kill(pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
@@ -103,12 +108,15 @@ CASE(unbind_revokes_from_who_ignores_it) {
                 auto i = arg<sluice_device_info>();
                 CHECK_ERRNO(call(busy->o.device.get(), SLUICE_DEVICE_INFO, i), ENODEV);
                 CHECK_ERRNO(::pread(busy->o.device.get(), &c, 1, 0), ENODEV);
-                CHECK_ERRNO(set_irqs(busy->o.device, 0, SLUICE_SET_TRIGGER | SLUICE_SET_DATA_NONE, 0, 0), ENODEV);
+                CHECK_ERRNO(set_irqs(busy->o.device, 0, SLUICE_SET_TRIGGER | SLUICE_SET_DATA_NONE, 0, 0),
+                            ENODEV);
                 auto g = arg<sluice_group_info>();
                 CHECK_ERRNO(call(busy->o.group.get(), SLUICE_GROUP_INFO, g), ENODEV);
                 CHECK_ERRNO(new_space(busy->o.group).get(), ENODEV);
                 CHECK_ERRNO(get_device(busy->o.group, roles.edu).get(), ENODEV);
-                CHECK_ERRNO(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, old_bar.get(), 0) == MAP_FAILED ? -1 : 0, ENODEV);
+                CHECK_ERRNO(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, old_bar.get(), 0) == MAP_FAILED ? -1
+                                                                                                          : 0,
+                            ENODEV);
                 // what it mapped it can still unmap
                 CHECK_EQ(unmap(busy->o.space, kIova, kPage), 0);
             });
@@ -142,7 +150,8 @@ CASE(unbind_revokes_from_a_stopped_owner) {
     CHECK(unbind_seconds(roles.edu) < 3);
     std::memset(m.data(), 0xc5, kPage);
     ::usleep(200000);
-    for (std::size_t i = 0; i < kPage; ++i) CHECK_EQ(m.data()[i], 0xc5);
+    for (std::size_t i = 0; i < kPage; ++i)
+        CHECK_EQ(m.data()[i], 0xc5);
     bind_driver(roles.edu, "sluice-pci");
     CHECK(Opened(roles.edu).device);
     ::kill(pid, SIGKILL);
@@ -185,7 +194,8 @@ CASE(module_stays_while_in_use) {
 
 static bool becomes(const std::string& bdf, const char* state) {
     const double end = now() + 3;
-    while (group_sysfs(bdf, "state") != state && now() < end) ::usleep(10000);
+    while (group_sysfs(bdf, "state") != state && now() < end)
+        ::usleep(10000);
     return group_sysfs(bdf, "state") == state;
 }
 
@@ -196,7 +206,8 @@ CASE(group_beside_a_kernel_driver_is_refused) {
     bind_driver(roles.pair1, "e1000e");
     CHECK(becomes(roles.pair0, "blocked"));
     CHECK(group_sysfs(roles.pair0, "devices") == roles.pair0);
-    for (int n = 0; n < 20; ++n) CHECK_ERRNO(open_group(roles.pair0).get(), EBUSY);
+    for (int n = 0; n < 20; ++n)
+        CHECK_ERRNO(open_group(roles.pair0).get(), EBUSY);
     unbind_driver(roles.pair1);
     CHECK(becomes(roles.pair0, "idle"));
     {
@@ -260,6 +271,42 @@ CASE(bridges_are_refused) {
     CHECK(write_file("/sys/bus/pci/devices/" + port + "/driver_override", "\n"));
     write_file("/sys/bus/pci/drivers_probe", port);
     CHECK(driver_of(port) == was);
+}
+
+// For a device that the suite unplugs once the file is there.
+static void unplugged(const std::string& bdf, const std::function<void(Opened&, int)>& owner) {
+    Opened o(bdf);
+    const Memory m(kPage);
+    CHECK_EQ(map(o.space, m.data(), kIova, kPage), 0);
+    const int fd = ::eventfd(0, EFD_NONBLOCK);
+    CHECK_EQ(set_eventfd(o.device, SLUICE_IRQ_REQ, 0, fd), 0);
+    CHECK(::close(::open("/run/kmod-ready", O_CREAT | O_WRONLY, 0600)) == 0);
+    CHECK(fires(fd, 20000));
+    owner(o, fd);
+    const double end = now() + 10;
+    while (::access(("/sys/bus/pci/devices/" + bdf).c_str(), F_OK) == 0 && now() < end)
+        ::usleep(10000);
+    CHECK(::access(("/sys/bus/pci/devices/" + bdf).c_str(), F_OK) != 0);
+    auto g = arg<sluice_group_info>();
+    CHECK_ERRNO(call(o.group.get(), SLUICE_GROUP_INFO, g), ENODEV);
+    CHECK_EQ(unmap(o.space, kIova, kPage), 0);
+}
+
+CASE(special_unplug_polite) {
+    unplugged(roles.nic, [](Opened& o, int) { o.device.reset(); });
+}
+
+CASE(special_unplug_ignored) {
+    const Parameter ms("revoke_ms", "300");
+    unplugged(roles.flr, [](Opened& o, int) {
+        const double end = now() + 5;
+        auto i = arg<sluice_device_info>();
+        while (call(o.device.get(), SLUICE_DEVICE_INFO, i) == 0 && now() < end) {
+            ::usleep(10000);
+            i = arg<sluice_device_info>();
+        }
+        CHECK_ERRNO(call(o.device.get(), SLUICE_DEVICE_INFO, i), ENODEV);
+    });
 }
 
 // For a machine with intremap=off, by name alone.
