@@ -17,12 +17,7 @@
 /* Pages that one fault brings in, at most: 2 MiB's worth. */
 #define SLUICE_FAULT_AROUND 512UL
 
-/**
- * sluice_bars_init - take the BARs of a device that has just been enabled
- * @sdev: with its lock held
- *
- * One that somebody else has (a frame buffer console) is left out.
- */
+/* Take the BARs of a device that has just been enabled. One that somebody else has (a frame buffer) is left out. */
 void sluice_bars_init(struct sluice_device *sdev)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -54,10 +49,7 @@ void sluice_bars_exit(struct sluice_device *sdev)
 	pci_release_selected_regions(sdev->pdev, sdev->bars);
 }
 
-/**
- * sluice_bars_restore - write back the BARs that a reset behind our back has cleared
- * @sdev: with memory_lock held for writing
- */
+/* Write back the BARs that a reset behind our back has cleared. memory_lock is held for writing. */
 void sluice_bars_restore(struct sluice_device *sdev)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -85,10 +77,7 @@ static bool sluice_reachable(struct sluice_device *sdev, bool memory)
 	return sdev->live && sdev->pdev->current_state == PCI_D0 && (!memory || sdev->mem_on);
 }
 
-/**
- * sluice_zap - no page table maps any BAR after this
- * @sdev: with memory_lock held for writing
- */
+/* No page table maps any BAR after this. memory_lock is held for writing. */
 void sluice_zap(struct sluice_device *sdev)
 {
 	unmap_mapping_range(sdev->inode->i_mapping, 0, 0, true);
@@ -129,15 +118,7 @@ static void sluice_io_write(void __iomem *io, const char *buf, unsigned int n)
 		iowrite8(le32_to_cpu(le), io);
 }
 
-/**
- * sluice_bar_rw - read or write a BAR
- * @sdev: with its lock held
- * @bar: which
- * @buf: kernel memory
- * @count: bytes, all inside the BAR
- * @pos: first byte
- * @write: which way
- */
+/* Read or write a BAR, inside its bounds, from or to kernel memory. sdev->lock is held. */
 ssize_t sluice_bar_rw(struct sluice_device *sdev, unsigned int bar, char *buf, size_t count,
 		      u64 pos, bool write)
 {
@@ -170,14 +151,9 @@ ssize_t sluice_bar_rw(struct sluice_device *sdev, unsigned int bar, char *buf, s
 	return done;
 }
 
-/**
- * sluice_rom_read - read the expansion ROM
- * @sdev: with its lock held
- * @buf: kernel memory
- * @count: bytes
- * @pos: first byte
- *
- * What the device says it has of ROM and what is in it differ: the rest reads as ones.
+/*
+ * Read the expansion ROM. What the device says it has of ROM and what is in it differ: the rest reads as ones. sdev->lock
+ * is held.
  */
 ssize_t sluice_rom_read(struct sluice_device *sdev, char *buf, size_t count, u64 pos)
 {
@@ -204,11 +180,7 @@ unlock:
 
 /* ---- mmap ---- */
 
-/**
- * sluice_bar_mappable - does the BAR fill whole pages of memory?
- * @sdev: the device
- * @bar: which
- */
+/* Does the BAR fill whole pages of memory? */
 bool sluice_bar_mappable(struct sluice_device *sdev, unsigned int bar)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -272,13 +244,9 @@ static const struct vm_operations_struct sluice_vm_ops = {
 	.mremap = sluice_mremap,
 };
 
-/**
- * sluice_mmap - mmap of a device or BAR file
- * @file: the file
- * @vma: to be filled by faults
- *
- * A child of fork() inherits the mapping, and keeps it after the parent has gone: daemons fork. It is zapped with
- * all others.
+/*
+ * mmap of a device or BAR file; faults fill it. A child of fork() inherits the mapping, and keeps it after the parent has
+ * gone: daemons fork. It is zapped with all others.
  */
 int sluice_mmap(struct file *file, struct vm_area_struct *vma)
 {

@@ -243,10 +243,7 @@ static void sluice_floor_settle(struct sluice_device *sdev, const struct sluice_
 	}
 }
 
-/**
- * sluice_floor_init - compute the floor at the first open
- * @sdev: with its lock held
- */
+/* Compute the floor at the first open. sdev->lock is held. */
 int sluice_floor_init(struct sluice_device *sdev)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -401,14 +398,7 @@ static unsigned int sluice_piece(u32 pos, size_t left)
 	return !(pos & 1) && left >= 2 ? 2 : 1;
 }
 
-/**
- * sluice_config_rw - read or write raw config space
- * @sdev: with its lock held
- * @buf: kernel memory
- * @count: bytes, all inside config space
- * @pos: first byte
- * @write: which way
- */
+/* Read or write raw config space, inside its bounds, from or to kernel memory. sdev->lock is held. */
 ssize_t sluice_config_rw(struct sluice_device *sdev, char *buf, size_t count, u32 pos, bool write)
 {
 	size_t done = 0;

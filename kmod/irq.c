@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irq.c: INTx, MSI, MSI-X, and the two notifications that are not the device's: error and request
+ * irq.c: MSI, MSI-X, the two notifications that are not the device's (error and request), and SET_IRQS
  */
 #include <linux/interrupt.h>
 #include <linux/msi.h>
@@ -9,13 +9,7 @@
 #include "compat.h"
 #include "sluice_pci.h"
 
-#define SLUICE_IRQ_OFF SLUICE_NUM_IRQS
-
-/**
- * sluice_irq_count - vectors that a device has
- * @sdev: open
- * @index: SLUICE_IRQ_*
- */
+/* Vectors that a device has, of one kind. */
 unsigned int sluice_irq_count(struct sluice_device *sdev, unsigned int index)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -80,183 +74,6 @@ static void sluice_memory_drop(struct sluice_device *sdev, bool was)
 	if (!was)
 		sluice_set_command(sdev, PCI_COMMAND_MEMORY, false);
 	up_write(&sdev->memory_lock);
-}
-
-/* ---- INTx ---- */
-
-/* irq_lock is held, INTx is on and not masked. */
-static void sluice_intx_hw_mask(struct sluice_device *sdev)
-{
-	if (sdev->pci_2_3)
-		pci_intx(sdev->pdev, 0);
-	else
-		disable_irq_nosync(sdev->pdev->irq);
-	sdev->masked = true;
-}
-
-static irqreturn_t sluice_intx_handler(int irq, void *data)
-{
-	struct sluice_device *sdev = data;
-	irqreturn_t ret = IRQ_NONE;
-	unsigned long flags;
-
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	if (!sdev->pci_2_3) {
-		/* the line is ours alone */
-		if (!sdev->masked)
-			sluice_intx_hw_mask(sdev);
-		ret = IRQ_HANDLED;
-	} else if (!sdev->masked && pci_check_and_mask_intx(sdev->pdev)) {
-		sdev->masked = true;
-		ret = IRQ_HANDLED;
-	}
-	if (ret == IRQ_HANDLED && sdev->trigger[SLUICE_IRQ_INTX])
-		sluice_signal(sdev->trigger[SLUICE_IRQ_INTX]);
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-	return ret;
-}
-
-static void sluice_intx_do_mask(struct sluice_device *sdev)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	if (sdev->irq_kind == SLUICE_IRQ_INTX && !sdev->masked)
-		sluice_intx_hw_mask(sdev);
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-}
-
-/**
- * sluice_intx_do_unmask - let the next INTx through
- * @sdev: the device
- *
- * If the device wants attention already, its owner hears of it at once and it stays masked. Any context
- * that may not hold irq_lock.
- */
-void sluice_intx_do_unmask(struct sluice_device *sdev)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	if (sdev->irq_kind != SLUICE_IRQ_INTX || !sdev->masked || sdev->virq_disabled)
-		goto unlock;
-	if (!sdev->pci_2_3) {
-		enable_irq(sdev->pdev->irq);
-		sdev->masked = false;
-	} else if (pci_check_and_unmask_intx(sdev->pdev)) {
-		sdev->masked = false;
-	} else if (sdev->trigger[SLUICE_IRQ_INTX]) {
-		sluice_signal(sdev->trigger[SLUICE_IRQ_INTX]);
-	}
-unlock:
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-}
-
-static void sluice_intx_wish(struct sluice_device *sdev, bool disabled)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	swap(sdev->virq_disabled, disabled);
-	disabled = disabled != sdev->virq_disabled;
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-	if (!disabled)
-		return;
-	if (sdev->virq_disabled)
-		sluice_intx_do_mask(sdev);
-	else
-		sluice_intx_do_unmask(sdev);
-}
-
-/* The user has written a one to COMMAND.INTX_DISABLE. sdev->lock is held. */
-void sluice_intx_mask(struct sluice_device *sdev)
-{
-	sluice_intx_wish(sdev, true);
-}
-
-/* The user has written a zero there. sdev->lock is held. */
-void sluice_intx_unmask(struct sluice_device *sdev)
-{
-	sluice_intx_wish(sdev, false);
-}
-
-static int sluice_intx_on(struct sluice_device *sdev)
-{
-	struct pci_dev *pdev = sdev->pdev;
-	unsigned long flags = sdev->pci_2_3 ? IRQF_SHARED : IRQF_NO_AUTOEN;
-	int ret;
-
-	sdev->intx_name = kasprintf(GFP_KERNEL, "sluice-intx(%s)", pci_name(pdev));
-	if (!sdev->intx_name)
-		return -ENOMEM;
-	/* masked until all is in place */
-	sdev->masked = true;
-	sdev->irq_kind = SLUICE_IRQ_INTX;
-	ret = request_irq(pdev->irq, sluice_intx_handler, flags, sdev->intx_name, sdev);
-	if (ret) {
-		sdev->irq_kind = SLUICE_IRQ_OFF;
-		sdev->masked = false;
-		kfree(sdev->intx_name);
-		sdev->intx_name = NULL;
-		return ret;
-	}
-	if (!sdev->pci_2_3)
-		pci_intx(pdev, 1);
-	return 0;
-}
-
-static void sluice_intx_off(struct sluice_device *sdev)
-{
-	struct eventfd_ctx *old = NULL;
-	unsigned long flags;
-
-	sluice_unmask_clear(sdev);
-	sluice_intx_do_mask(sdev);
-	free_irq(sdev->pdev->irq, sdev);
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	swap(old, sdev->trigger[SLUICE_IRQ_INTX]);
-	sdev->irq_kind = SLUICE_IRQ_OFF;
-	sdev->masked = false;
-	pci_intx(sdev->pdev, 0);
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-	if (old)
-		eventfd_ctx_put(old);
-	kfree(sdev->intx_name);
-	sdev->intx_name = NULL;
-}
-
-/* Swap an eventfd of INTX, ERR or REQ. Takes over the reference. */
-static void sluice_set_trigger(struct sluice_device *sdev, unsigned int kind, struct eventfd_ctx *ctx)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&sdev->irq_lock, flags);
-	swap(ctx, sdev->trigger[kind]);
-	spin_unlock_irqrestore(&sdev->irq_lock, flags);
-	if (ctx)
-		eventfd_ctx_put(ctx);
-}
-
-static int sluice_intx_set(struct sluice_device *sdev, struct eventfd_ctx **ctx)
-{
-	int ret;
-
-	if (!*ctx) {
-		if (sdev->irq_kind == SLUICE_IRQ_INTX)
-			sluice_intx_off(sdev);
-		return 0;
-	}
-	if (sdev->irq_kind != SLUICE_IRQ_OFF && sdev->irq_kind != SLUICE_IRQ_INTX)
-		return -EINVAL;
-	if (sdev->irq_kind == SLUICE_IRQ_OFF) {
-		ret = sluice_intx_on(sdev);
-		if (ret)
-			return ret;
-	}
-	sluice_set_trigger(sdev, SLUICE_IRQ_INTX, *ctx);
-	*ctx = NULL;
-	sluice_intx_do_unmask(sdev);
-	return 0;
 }
 
 /* ---- MSI and MSI-X ---- */
@@ -453,10 +270,7 @@ static int sluice_msi_set(struct sluice_device *sdev, unsigned int kind, unsigne
 
 /* ---- all kinds ---- */
 
-/**
- * sluice_irqs_off - turn off whichever of INTX, MSI and MSIX is on
- * @sdev: with its lock held
- */
+/* Turn off whichever of INTX, MSI and MSIX is on. sdev->lock is held. */
 void sluice_irqs_off(struct sluice_device *sdev)
 {
 	if (sdev->irq_kind == SLUICE_IRQ_INTX)
@@ -466,21 +280,14 @@ void sluice_irqs_off(struct sluice_device *sdev)
 	sdev->virq_disabled = false;
 }
 
-/**
- * sluice_irqs_forget - drop the eventfds of ERR and REQ
- * @sdev: with its lock held
- */
+/* Drop the eventfds of ERR and REQ. */
 void sluice_irqs_forget(struct sluice_device *sdev)
 {
 	sluice_set_trigger(sdev, SLUICE_IRQ_ERR, NULL);
 	sluice_set_trigger(sdev, SLUICE_IRQ_REQ, NULL);
 }
 
-/**
- * sluice_signal_kind - signal the eventfd of ERR or REQ, if there is one
- * @sdev: the device
- * @kind: which
- */
+/* Signal the eventfd of ERR or REQ, if there is one. */
 void sluice_signal_kind(struct sluice_device *sdev, unsigned int kind)
 {
 	unsigned long flags;

@@ -35,144 +35,92 @@
 
 #define SLUICE_NUM_BARS PCI_STD_NUM_BARS
 
-/**
- * struct sluice_group - an IOMMU group with at least one member bound to the module
- * @dev: class device, owns the memory; its minor is that of the node
- * @iommu_group: NULL for a no-IOMMU group
- * @entry: in the registry
- * @lock: protects all below
- * @devices: members bound to us
- * @num_devices: their number
- * @open_count: the group file and each device file
- * @gone: the last member has left; for good
- * @unsafe: opened though its MSI is not isolated
- * @claimed: DMA ownership is ours
- * @space: attached to, or NULL
- * @blocked: a member of the IOMMU group has a driver that uses the kernel's DMA; kept by @state_work
- * @state_work: recomputes @blocked after a driver came or went
- */
+/* An IOMMU group with at least one member bound to the module. @lock protects what follows it. */
 struct sluice_group {
-	struct device dev;
-	struct iommu_group *iommu_group;
-	struct list_head entry;
+	struct device dev;		/* in our class; owns the memory, its minor is the node's */
+	struct iommu_group *iommu_group; /* NULL: there is no IOMMU */
+	struct list_head entry;		/* in the registry */
 	struct mutex lock;
-	struct list_head devices;
+	struct list_head devices;	/* members bound to us */
 	unsigned int num_devices;
-	unsigned int open_count;
-	bool gone;
-	bool unsafe;
-	bool claimed;
-	struct sluice_space *space;
-	bool blocked;
+	unsigned int open_count;	/* the group file and each device file */
+	bool gone;			/* the last member has left; for good */
+	bool unsafe;			/* opened though its MSI is not isolated */
+	bool claimed;			/* DMA ownership is ours */
+	struct sluice_space *space;	/* attached to, or NULL */
+	bool blocked;			/* a member's driver uses the kernel's DMA; kept by @state_work */
 	struct work_struct state_work;
 };
 
-/**
- * struct sluice_vector - one MSI or MSI-X vector
- * @lock: protects @trigger against the handler
- * @trigger: signalled when it fires
- * @name: as /proc/interrupts shows it; set while the interrupt is requested
- */
+/* One MSI or MSI-X vector. */
 struct sluice_vector {
-	spinlock_t lock;
+	spinlock_t lock;		/* protects @trigger against the handler */
 	struct eventfd_ctx *trigger;
-	char *name;
+	char *name;			/* set while the interrupt is requested */
 	int irq;
 };
 
-/**
- * struct sluice_device - one PCI function bound to the module
- * @kref: the driver, each device file and each BAR file hold one
- * @pdev: referenced
- * @group: referenced
- * @entry: in @group->devices
- * @inode: whose mapping every device and BAR file has, so that one call zaps them all
- * @closed: woken when @open_count falls to 0
- * @lock: device mutex
- * @open_count: device files of this tenure
- * @removing: no more opens
- * @revoked: taken from its owner by remove(); for good
- * @can_reset: a function reset worked at open
- * @reset_owed: closed while remove() held the device: remove() resets
- * @pci_2_3: COMMAND.INTX_DISABLE works
- * @bars: bit per BAR that is there and ours
- * @io: BARs mapped for pread and pwrite
- * @saved: PCI state at open
- * @pm_saved: PCI state on the way to D3hot, for devices that lose it
- * @rbar: BARs and ROM at open
- * @msix_bar: where the MSI-X table is, with @msix_offset and @msix_size
- * @msi_count: MSI vectors that the device has
- * @floor: effective mask; with @floor_list and @floor_w1c one allocation of 3 * cfg_size bytes
- * @sealed: no more FLOOR_SET
- * @memory_lock: write to change, read to rely on: @live, @mem_on, power, the contents of @io
- * @live: open, not revoked
- * @mem_on: COMMAND.MEMORY as the user wants it
- * @tenure: opens so far
- * @irq_lock: protects @trigger, @masked, @virq_disabled and hardware's COMMAND
- * @irq_kind: SLUICE_IRQ_INTX, _MSI, _MSIX or SLUICE_NUM_IRQS for none
- * @vectors: of MSI and MSI-X
- * @num_vectors: allocated
- * @intx_name: of the INTx handler
- * @trigger: eventfds of INTX, ERR and REQ
- * @masked: INTx is masked
- * @virq_disabled: the user's INTX_DISABLE
- * @unmask: eventfd that unmasks INTx
- */
+/* One PCI function bound to the module. The driver, each device file and each BAR file hold a reference. */
 struct sluice_device {
 	struct kref kref;
 	struct pci_dev *pdev;
 	struct sluice_group *group;
-	struct list_head entry;
-	struct inode *inode;
-	wait_queue_head_t closed;
+	struct list_head entry;		/* in @group->devices */
+	struct inode *inode;		/* whose mapping all our files have: one call zaps them all */
+	wait_queue_head_t closed;	/* woken when @open_count falls */
 
-	struct mutex lock;
-	unsigned int open_count;
-	bool removing;
-	bool revoked;
-	bool can_reset;
-	bool reset_owed;
-	bool pci_2_3;
-	u8 bars;
-	void __iomem *io[SLUICE_NUM_BARS];
-	struct pci_saved_state *saved;
-	struct pci_saved_state *pm_saved;
-	u32 rbar[SLUICE_NUM_BARS + 1];
-	u32 msix_bar;
-	u32 msix_offset;
-	u32 msix_size;
-	unsigned int msi_count;
-	u8 *floor;
-	u8 *floor_list;
-	u8 *floor_w1c;
+	struct mutex lock;		/* protects what follows, up to @sealed */
+	unsigned int open_count;	/* device files of this tenure */
+	bool removing;			/* no more opens */
+	bool revoked;			/* taken from its owner by remove(); for good */
+	bool can_reset;			/* a function reset worked at open */
+	bool reset_owed;		/* closed while remove() held the device: remove() resets */
+	bool pci_2_3;			/* COMMAND.INTX_DISABLE works */
+	u8 bars;			/* a bit for each BAR that is there and ours */
+	void __iomem *io[SLUICE_NUM_BARS]; /* mapped for pread and pwrite */
+	struct pci_saved_state *saved;	/* at open */
+	struct pci_saved_state *pm_saved; /* on the way to D3hot, for devices that forget */
+	u32 rbar[SLUICE_NUM_BARS + 1];	/* BARs and ROM at open */
+	u32 msix_bar, msix_offset, msix_size; /* where the MSI-X table is */
+	unsigned int msi_count;		/* MSI vectors that it has */
+	u8 *floor;			/* effective mask */
+	u8 *floor_list;			/* as computed; one allocation for all three */
+	u8 *floor_w1c;			/* bytes of status registers */
 	bool sealed;
 
-	struct rw_semaphore memory_lock;
-	bool live;
-	bool mem_on;
-	u64 tenure;
+	struct rw_semaphore memory_lock; /* write to change, read to rely on: what follows, power, @io */
+	bool live;			/* open, not revoked */
+	bool mem_on;			/* COMMAND.MEMORY as the user wants it */
+	u64 tenure;			/* opens so far */
 
-	spinlock_t irq_lock;
-	unsigned int irq_kind;
-	struct sluice_vector *vectors;
-	unsigned int num_vectors;
+	spinlock_t irq_lock;		/* @trigger, @masked, @virq_disabled, hardware's COMMAND */
+	unsigned int irq_kind;		/* SLUICE_IRQ_INTX, _MSI, _MSIX, or SLUICE_IRQ_OFF */
+	struct sluice_vector *vectors;	/* of MSI and MSI-X */
+	unsigned int num_vectors;	/* allocated */
 	char *intx_name;
-	struct eventfd_ctx *trigger[SLUICE_NUM_IRQS];
-	bool masked;
-	bool virq_disabled;
-	struct sluice_unmask *unmask;
+	struct eventfd_ctx *trigger[SLUICE_NUM_IRQS]; /* of INTX, ERR and REQ */
+	bool masked;			/* INTx is masked */
+	bool virq_disabled;		/* the user's INTX_DISABLE */
+	struct sluice_unmask *unmask;	/* eventfd that unmasks INTx */
 };
 
-/**
- * struct sluice_file - behind a device fd or a BAR fd
- * @sdev: referenced
- * @tenure: that it belongs to
- * @bar: of a BAR fd; negative for a device fd
- */
+/* Behind a device fd or a BAR fd. */
 struct sluice_file {
 	struct sluice_device *sdev;
-	u64 tenure;
-	int bar;
+	u64 tenure;			/* that it belongs to */
+	int bar;			/* of a BAR fd; negative: a device fd */
+};
+
+/* One SPACE_MAP. */
+struct sluice_mapping {
+	struct interval_tree_node node;	/* IOVAs, inclusive */
+	struct list_head entry;		/* on a list of those that are being removed */
+	struct mm_struct *mm;		/* charged */
+	unsigned long npages;
+	size_t mapped;			/* bytes that the IOMMU knows, from the beginning */
+	bool write;			/* the device may */
+	bool pending;			/* still being made */
+	struct list_head runs;		/* what is pinned */
 };
 
 #define SLUICE_OUT  1	/* copy the struct back */
@@ -181,20 +129,13 @@ struct sluice_file {
 /* The largest struct of the uapi is well below. */
 #define SLUICE_ARG_MAX 128
 
-/**
- * struct sluice_ioctl - one ioctl of one kind of fd
- * @cmd: its number
- * @size: of its struct
- * @how: SLUICE_OUT, SLUICE_LOCK
- * @flags: that the caller may set
- * @fn: makes it, with the object and the struct; negative: -errno
- */
+/* One ioctl of one kind of fd. */
 struct sluice_ioctl {
 	unsigned int cmd;
-	u16 size;
-	u16 how;
-	u32 flags;
-	int (*fn)(void *obj, void *arg);
+	u16 size;			/* of its struct */
+	u16 how;			/* SLUICE_OUT, SLUICE_LOCK */
+	u32 flags;			/* that the caller may set */
+	int (*fn)(void *obj, void *arg); /* negative: -errno */
 };
 
 /* main.c */
@@ -217,6 +158,11 @@ struct sluice_group *sluice_group_add(struct sluice_device *sdev);
 void sluice_group_remove(struct sluice_device *sdev);
 struct sluice_space *sluice_group_drop_open(struct sluice_group *group);
 void sluice_group_driver_changed(struct device *dev);
+
+/* pin.c */
+int sluice_map_pages(struct iommu_domain *domain, struct sluice_mapping *m, unsigned long vaddr,
+		     int prot);
+void sluice_mapping_free(struct sluice_mapping *m);
 
 /* space.c */
 struct sluice_space;
@@ -254,15 +200,22 @@ int sluice_mmap(struct file *file, struct vm_area_struct *vma);
 int sluice_do_bar_fd(void *obj, void *arg);
 
 /* irq.c */
+#define SLUICE_IRQ_OFF SLUICE_NUM_IRQS
 unsigned int sluice_irq_count(struct sluice_device *sdev, unsigned int index);
 int sluice_do_irq_info(void *obj, void *arg);
 int sluice_do_set_irqs(void *obj, void *arg);
 void sluice_irqs_off(struct sluice_device *sdev);
 void sluice_irqs_forget(struct sluice_device *sdev);
 void sluice_signal_kind(struct sluice_device *sdev, unsigned int kind);
+
+/* intx.c */
 void sluice_intx_mask(struct sluice_device *sdev);
 void sluice_intx_unmask(struct sluice_device *sdev);
+void sluice_intx_do_mask(struct sluice_device *sdev);
 void sluice_intx_do_unmask(struct sluice_device *sdev);
+void sluice_intx_off(struct sluice_device *sdev);
+int sluice_intx_set(struct sluice_device *sdev, struct eventfd_ctx **ctx);
+void sluice_set_trigger(struct sluice_device *sdev, unsigned int kind, struct eventfd_ctx *ctx);
 
 #define SLUICE_SET_DATA   (SLUICE_SET_DATA_NONE | SLUICE_SET_DATA_EVENTFD)
 #define SLUICE_SET_ACTION (SLUICE_SET_MASK | SLUICE_SET_UNMASK | SLUICE_SET_TRIGGER)

@@ -13,22 +13,14 @@
 
 #include "sluice_pci.h"
 
-/**
- * struct sluice_unmask - an eventfd that is watched
- * @sdev: which outlives it: INTx is turned off, and the queue flushed, before the device goes
- * @eventfd: referenced
- * @wait: our entry in the eventfd's queue
- * @poll: how it gets there
- * @fired: unmasks
- * @end: frees
- */
+/* An eventfd that is watched. The device outlives it: INTx is turned off, and the queue flushed, before it goes. */
 struct sluice_unmask {
 	struct sluice_device *sdev;
 	struct eventfd_ctx *eventfd;
-	wait_queue_entry_t wait;
-	poll_table poll;
-	struct work_struct fired;
-	struct work_struct end;
+	wait_queue_entry_t wait;	/* in the eventfd's queue */
+	poll_table poll;		/* how it gets there */
+	struct work_struct fired;	/* unmasks */
+	struct work_struct end;		/* frees */
 };
 
 static struct workqueue_struct *sluice_unmask_wq;
