@@ -2,9 +2,10 @@
 /*
  * bar.c: BARs and ROM, by pread and pwrite and by mmap, and the BAR fd
  *
- * A mapping is filled by page faults alone. A fault takes memory_lock for reading and looks whether the BAR may be reached;
- * whoever ends that takes it for writing and zaps. So no page outlives its right, whatever fork, mremap or a second
- * thread does: each page table entry is made under the lock, for a VMA that the inode's mapping already knows.
+ * A mapping is filled by page faults alone. A fault takes memory_lock for reading and looks whether
+ * the BAR may be reached; whoever ends that takes it for writing and zaps. So no page outlives its
+ * right, whatever fork, mremap or a second thread does: each page table entry is made under the
+ * lock, for a VMA that the inode's mapping already knows.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -17,7 +18,10 @@
 /* Pages that one fault brings in, at most: 2 MiB's worth. */
 #define SLUICE_FAULT_AROUND 512UL
 
-/* Take the BARs of a device that has just been enabled. One that somebody else has (a frame buffer) is left out. */
+/*
+ * Take the BARs of a device that has just been enabled. One that somebody else has (a frame buffer)
+ * is left out.
+ */
 void sluice_bars_init(struct sluice_device *sdev)
 {
 	struct pci_dev *pdev = sdev->pdev;
@@ -91,7 +95,10 @@ static bool sluice_in_msix_table(struct sluice_device *sdev, unsigned int bar, u
 	       pos < (u64)sdev->msix_offset + sdev->msix_size;
 }
 
-/* Values travel as the bytes that the bus has, which is what the accessors make of a little-endian number. */
+/*
+ * Values travel as the bytes that the bus has, which is what the accessors make of a little-endian
+ * number.
+ */
 static void sluice_io_read(void __iomem *io, char *buf, unsigned int n)
 {
 	__le32 le;
@@ -152,8 +159,8 @@ ssize_t sluice_bar_rw(struct sluice_device *sdev, unsigned int bar, char *buf, s
 }
 
 /*
- * Read the expansion ROM. What the device says it has of ROM and what is in it differ: the rest reads as ones. sdev->lock
- * is held.
+ * Read the expansion ROM. What the device says it has of ROM and what is in it differ: the rest
+ * reads as ones. sdev->lock is held.
  */
 ssize_t sluice_rom_read(struct sluice_device *sdev, char *buf, size_t count, u64 pos)
 {
@@ -231,8 +238,9 @@ unlock:
 }
 
 /*
- * A BAR stays where it was mapped. Growing is ruled out by VM_DONTEXPAND; moving would be sound, since the mapping is found by
- * offset and not by address, but nobody needs it and what is refused cannot break.
+ * A BAR stays where it was mapped. Growing is ruled out by VM_DONTEXPAND; moving would be sound,
+ * since the mapping is found by offset and not by address, but nobody needs it and what is refused
+ * cannot break.
  */
 static int sluice_mremap(struct vm_area_struct *vma)
 {
@@ -245,8 +253,8 @@ static const struct vm_operations_struct sluice_vm_ops = {
 };
 
 /*
- * mmap of a device or BAR file; faults fill it. A child of fork() inherits the mapping, and keeps it after the parent has
- * gone: daemons fork. It is zapped with all others.
+ * mmap of a device or BAR file; faults fill it. A child of fork() inherits the mapping, and keeps
+ * it after the parent has gone: daemons fork. It is zapped with all others.
  */
 int sluice_mmap(struct file *file, struct vm_area_struct *vma)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What differs between the kernels that the module is built for: 6.1 to 6.12. Nothing else knows a kernel's version. */
+/*
+ * What differs between the kernels that the module is built for: 6.1 to 6.12. Nothing else knows a
+ * kernel's version.
+ */
 #ifndef SLUICE_COMPAT_H
 #define SLUICE_COMPAT_H
 
@@ -55,7 +58,9 @@ static inline void sluice_vm_flags_clear(struct vm_area_struct *vma, unsigned lo
 #endif
 }
 
-/* Both make a domain that the caller fills; only the newer one asks the device's own IOMMU for it. */
+/*
+ * Both make a domain that the caller fills; only the newer one asks the device's own IOMMU for it.
+ */
 static inline struct iommu_domain *sluice_domain_alloc(struct device *dev)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)

@@ -2,8 +2,9 @@
 /*
  * config.c: raw access to config space, and the floor under it
  *
- * The floor is an allow list: a bit that no row below names never reaches hardware. It does not try to present a sane device;
- * that is the engine's work, in userspace. It keeps a user who goes around the engine from harming anybody but himself.
+ * The floor is an allow list: a bit that no row below names never reaches hardware. It does not try
+ * to present a sane device; that is the engine's work, in userspace. It keeps a user who goes
+ * around the engine from harming anybody but himself.
  */
 #include <linux/bitmap.h>
 #include <linux/pci.h>
@@ -21,7 +22,8 @@
  * @offset: from the capability's first byte
  * @width: bytes
  * @allow: these bits; in the whole table the only ones
- * @status: a status register: its bits are cleared by writing ones, so that it is never written back as read
+ * @status: a status register: its bits are cleared by writing ones, so that it is never written
+ * back as read
  */
 struct sluice_floor_rule {
 	u32 cap;
@@ -44,7 +46,10 @@ static const struct sluice_floor_rule sluice_floor_rules[] = {
 	  PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY, true },
 	{ SLUICE_HEADER, PCI_CACHE_LINE_SIZE, 1, 0xff },
 	{ SLUICE_HEADER, PCI_LATENCY_TIMER, 1, 0xff },
-	/* Not: payload size, read request (SET_READRQ), phantom functions, aux power, function reset (RESET). */
+	/*
+	 * Not: payload size, read request (SET_READRQ), phantom functions, aux power, function
+	 * reset (RESET).
+	 */
 	{ PCI_CAP_ID_EXP, PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE |
 	  PCI_EXP_DEVCTL_FERE | PCI_EXP_DEVCTL_URRE | PCI_EXP_DEVCTL_RELAX_EN |
 	  PCI_EXP_DEVCTL_EXT_TAG | PCI_EXP_DEVCTL_NOSNOOP_EN },
@@ -57,7 +62,10 @@ static const struct sluice_floor_rule sluice_floor_rules[] = {
 	{ SLUICE_EXT(PCI_EXT_CAP_ID_ERR), PCI_ERR_UNCOR_SEVER, 4, SLUICE_AER_UNCORRECTABLE },
 	{ SLUICE_EXT(PCI_EXT_CAP_ID_ERR), PCI_ERR_COR_STATUS, 4, SLUICE_AER_CORRECTABLE, true },
 	{ SLUICE_EXT(PCI_EXT_CAP_ID_ERR), PCI_ERR_COR_MASK, 4, SLUICE_AER_CORRECTABLE },
-	/* Bodies of vendor capabilities: sluice_floor_vendor(), since their length is the device's to say. */
+	/*
+	 * Bodies of vendor capabilities: sluice_floor_vendor(), since their length is the device's
+	 * to say.
+	 */
 };
 
 /**
@@ -76,7 +84,10 @@ struct sluice_cap {
 
 #define SLUICE_MAX_CAPS (48 + 960 + 1)
 
-/* Lengths of what has rules, and of what tells its own. The end of the others is the beginning of the next. */
+/*
+ * Lengths of what has rules, and of what tells its own. The end of the others is the beginning of
+ * the next.
+ */
 static void sluice_cap_measure(struct pci_dev *pdev, struct sluice_cap *c)
 {
 	u16 flags;
@@ -107,7 +118,10 @@ static void sluice_cap_measure(struct pci_dev *pdev, struct sluice_cap *c)
 	}
 }
 
-/* Both walks end at the first position that they have met before, so that a list that loops is walked once. */
+/*
+ * Both walks end at the first position that they have met before, so that a list that loops is
+ * walked once.
+ */
 static unsigned int sluice_walk(struct pci_dev *pdev, struct sluice_cap *caps)
 {
 	DECLARE_BITMAP(seen, PCI_CFG_SPACE_EXP_SIZE / 4) = { 0 };
@@ -144,7 +158,10 @@ static unsigned int sluice_walk(struct pci_dev *pdev, struct sluice_cap *caps)
 	return n;
 }
 
-/* Where the capability must end: at the next one's beginning, or where its half of config space does. */
+/*
+ * Where the capability must end: at the next one's beginning, or where its half of config space
+ * does.
+ */
 static unsigned int sluice_cap_end(struct pci_dev *pdev, const struct sluice_cap *caps,
 				   unsigned int n, const struct sluice_cap *c)
 {
@@ -217,8 +234,9 @@ static unsigned int sluice_cap_claims(const struct sluice_cap *c)
 }
 
 /*
- * A lying device can lay one capability over another, say a vendor's over MSI-X. No byte that two of them claim stays
- * on the list; one whose length nobody knows claims all up to the next; and the bytes that chain the list are nobody's.
+ * A lying device can lay one capability over another, say a vendor's over MSI-X. No byte that two
+ * of them claim stays on the list; one whose length nobody knows claims all up to the next; and the
+ * bytes that chain the list are nobody's.
  */
 static void sluice_floor_settle(struct sluice_device *sdev, const struct sluice_cap *caps,
 				unsigned int n)
@@ -321,8 +339,9 @@ static u32 sluice_mask(const u8 *bytes, u32 pos, unsigned int n)
 }
 
 /*
- * COMMAND is changed only here and by the INTx code, both under irq_lock, or one would undo the other's INTX_DISABLE. The
- * accessors that wait out a reset may sleep, so that wait comes first, as a lock.
+ * COMMAND is changed only here and by the INTx code, both under irq_lock, or one would undo the
+ * other's INTX_DISABLE. The accessors that wait out a reset may sleep, so that wait comes first, as
+ * a lock.
  */
 static void sluice_command_merge(struct sluice_device *sdev, u16 val, u16 mask)
 {
@@ -398,7 +417,9 @@ static unsigned int sluice_piece(u32 pos, size_t left)
 	return !(pos & 1) && left >= 2 ? 2 : 1;
 }
 
-/* Read or write raw config space, inside its bounds, from or to kernel memory. sdev->lock is held. */
+/*
+ * Read or write raw config space, inside its bounds, from or to kernel memory. sdev->lock is held.
+ */
 ssize_t sluice_config_rw(struct sluice_device *sdev, char *buf, size_t count, u32 pos, bool write)
 {
 	size_t done = 0;
@@ -424,7 +445,7 @@ ssize_t sluice_config_rw(struct sluice_device *sdev, char *buf, size_t count, u3
 	return done;
 }
 
-/* ---- the floor's ioctls; the first two touch user memory, so they take the lock themselves ---- */
+/* ---- the ioctls of the floor: the first two touch user memory, so they lock by themselves ---- */
 
 static int sluice_floor_check(struct sluice_device *sdev, const struct sluice_floor *req)
 {

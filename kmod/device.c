@@ -270,7 +270,10 @@ static u64 sluice_region_size(struct sluice_device *sdev, unsigned int region)
 	return sdev->bars & BIT(region) ? pci_resource_len(sdev->pdev, region) : 0;
 }
 
-/* User memory is touched between the pieces, with no lock held. Pieces are whole pages apart, so that none is split. */
+/*
+ * User memory is touched between the pieces, with no lock held. Pieces are whole pages apart, so
+ * that none is split.
+ */
 static ssize_t sluice_region_rw(struct file *file, char __user *user, size_t count, loff_t *ppos,
 				bool write)
 {
@@ -397,19 +400,19 @@ static int sluice_do_region_info(void *obj, void *arg)
 }
 
 static const struct sluice_ioctl sluice_device_ioctls[] = {
-	{ SLUICE_DEVICE_INFO, sizeof(struct sluice_device_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_device_info },
-	{ SLUICE_REGION_INFO, sizeof(struct sluice_region_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_region_info },
-	{ SLUICE_DEVICE_BAR_FD, sizeof(struct sluice_device_bar_fd), SLUICE_LOCK, 0, sluice_do_bar_fd },
-	{ SLUICE_IRQ_INFO, sizeof(struct sluice_irq_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_irq_info },
-	{ SLUICE_SET_IRQS, sizeof(struct sluice_set_irqs), 0, SLUICE_SET_DATA | SLUICE_SET_ACTION, sluice_do_set_irqs },
-	{ SLUICE_RESET, sizeof(struct sluice_reset), SLUICE_LOCK, 0, sluice_do_reset },
-	{ SLUICE_SET_POWER_STATE, sizeof(struct sluice_set_power_state), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_power },
-	{ SLUICE_SET_READRQ, sizeof(struct sluice_set_readrq), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_readrq },
-	{ SLUICE_VPD_READ, sizeof(struct sluice_vpd), SLUICE_OUT, 0, sluice_do_vpd_read },
-	{ SLUICE_VPD_WRITE, sizeof(struct sluice_vpd), SLUICE_OUT, 0, sluice_do_vpd_write },
-	{ SLUICE_FLOOR_GET, sizeof(struct sluice_floor), 0, 0, sluice_do_floor_get },
-	{ SLUICE_FLOOR_SET, sizeof(struct sluice_floor), 0, 0, sluice_do_floor_set },
-	{ SLUICE_FLOOR_SEAL, sizeof(struct sluice_floor_seal), SLUICE_LOCK, 0, sluice_do_floor_seal },
+	SLUICE_ENTRY(DEVICE_INFO, device_info, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_device_info),
+	SLUICE_ENTRY(REGION_INFO, region_info, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_region_info),
+	SLUICE_ENTRY(DEVICE_BAR_FD, device_bar_fd, SLUICE_LOCK, 0, sluice_do_bar_fd),
+	SLUICE_ENTRY(IRQ_INFO, irq_info, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_irq_info),
+	SLUICE_ENTRY(SET_IRQS, set_irqs, 0, SLUICE_SET_DATA | SLUICE_SET_ACTION, sluice_do_set_irqs),
+	SLUICE_ENTRY(RESET, reset, SLUICE_LOCK, 0, sluice_do_reset),
+	SLUICE_ENTRY(SET_POWER_STATE, set_power_state, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_power),
+	SLUICE_ENTRY(SET_READRQ, set_readrq, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_readrq),
+	SLUICE_ENTRY(VPD_READ, vpd, SLUICE_OUT, 0, sluice_do_vpd_read),
+	SLUICE_ENTRY(VPD_WRITE, vpd, SLUICE_OUT, 0, sluice_do_vpd_write),
+	SLUICE_ENTRY(FLOOR_GET, floor, 0, 0, sluice_do_floor_get),
+	SLUICE_ENTRY(FLOOR_SET, floor, 0, 0, sluice_do_floor_set),
+	SLUICE_ENTRY(FLOOR_SEAL, floor_seal, SLUICE_LOCK, 0, sluice_do_floor_seal),
 };
 
 static long sluice_device_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * effects.c: what a write to config space would do beyond changing bytes, each as an ioctl: reset, power state, read
- * request, VPD
+ * effects.c: what a write to config space would do beyond changing bytes, each as an ioctl: reset,
+ * power state, read request, VPD
  */
 #include <linux/slab.h>
 

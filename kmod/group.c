@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * group.c: the registry of groups, their nodes in /dev/sluice and /sys/class/sluice, and the group fd
+ * group.c: the registry of groups, their nodes in /dev/sluice and /sys/class/sluice, and the group
+ * fd
  */
 #include <linux/cdev.h>
 #include <linux/idr.h>
@@ -30,7 +31,10 @@ static bool sluice_group_coherent(struct sluice_group *group)
 	return !iommu_group_for_each_dev(group->iommu_group, NULL, sluice_dev_incoherent);
 }
 
-/* A driver that manages its own DMA leaves the group to whoever claims it; all others take it for the kernel. */
+/*
+ * A driver that manages its own DMA leaves the group to whoever claims it; all others take it for
+ * the kernel.
+ */
 static bool sluice_driver_blocks(struct device *dev)
 {
 	if (!dev->driver)
@@ -53,8 +57,8 @@ static int sluice_collect_member(struct device *dev, void *data)
 }
 
 /*
- * Runs on a queue of its own because it waits for the lock of each member, which whoever binds or unbinds holds, for
- * as long as that takes.
+ * Runs on a queue of its own because it waits for the lock of each member, which whoever binds or
+ * unbinds holds, for as long as that takes.
  */
 static void sluice_group_state_work(struct work_struct *work)
 {
@@ -103,7 +107,8 @@ static struct sluice_group *sluice_group_find(struct iommu_group *iommu_group)
 }
 
 /**
- * sluice_group_driver_changed - keep a group's state current after a driver came to or left a member
+ * sluice_group_driver_changed - keep a group's state current after a driver came to or left a
+ * member
  * @dev: the member, whose lock the caller holds
  */
 void sluice_group_driver_changed(struct device *dev)
@@ -205,7 +210,10 @@ static void sluice_group_release(struct device *dev)
 	kfree(group);
 }
 
-/* The registry's lock is held: of two members that come at once, the second finds the first one's group. */
+/*
+ * The registry's lock is held: of two members that come at once, the second finds the first one's
+ * group.
+ */
 static struct sluice_group *sluice_group_create(struct iommu_group *iommu_group)
 {
 	struct sluice_group *group;
@@ -298,7 +306,9 @@ struct sluice_group *sluice_group_add(struct sluice_device *sdev)
 	return group;
 }
 
-/* group->lock is held. DMA of the group ends here. Returns the space, to be put without that lock. */
+/*
+ * group->lock is held. DMA of the group ends here. Returns the space, to be put without that lock.
+ */
 static struct sluice_space *sluice_group_quiesce(struct sluice_group *group)
 {
 	struct sluice_space *space = NULL;
@@ -316,8 +326,8 @@ static struct sluice_space *sluice_group_quiesce(struct sluice_group *group)
  * sluice_group_remove - take a device out of its group
  * @sdev: the device, closed or revoked
  *
- * With the last one the group goes: its DMA is over when this returns, and files that are still open
- * answer ENODEV.
+ * With the last one the group goes: its DMA is over when this returns, and files that are still
+ * open answer ENODEV.
  */
 void sluice_group_remove(struct sluice_device *sdev)
 {
@@ -396,7 +406,9 @@ static int sluice_group_fop_open(struct inode *inode, struct file *file)
 	struct sluice_group *group;
 	int ret;
 
-	/* the reference is taken under the lock that the group would have to leave the registry by */
+	/*
+	 * the reference is taken under the lock that the group would have to leave the registry by
+	 */
 	mutex_lock(&sluice_registry_lock);
 	group = idr_find(&sluice_minors, iminor(inode));
 	if (group)
@@ -529,11 +541,11 @@ static int sluice_do_get_device(void *obj, void *arg)
 }
 
 static const struct sluice_ioctl sluice_group_ioctls[] = {
-	{ SLUICE_GROUP_INFO, sizeof(struct sluice_group_info), SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_group_info },
-	{ SLUICE_GROUP_NEW_SPACE, sizeof(struct sluice_group_new_space), SLUICE_LOCK, 0, sluice_do_new_space },
-	{ SLUICE_GROUP_ATTACH, sizeof(struct sluice_group_attach), 0, 0, sluice_do_attach },
-	{ SLUICE_GROUP_DETACH, sizeof(struct sluice_group_detach), 0, 0, sluice_do_detach },
-	{ SLUICE_GROUP_GET_DEVICE, sizeof(struct sluice_group_get_device), SLUICE_LOCK, 0, sluice_do_get_device },
+	SLUICE_ENTRY(GROUP_INFO, group_info, SLUICE_LOCK | SLUICE_OUT, 0, sluice_do_group_info),
+	SLUICE_ENTRY(GROUP_NEW_SPACE, group_new_space, SLUICE_LOCK, 0, sluice_do_new_space),
+	SLUICE_ENTRY(GROUP_ATTACH, group_attach, 0, 0, sluice_do_attach),
+	SLUICE_ENTRY(GROUP_DETACH, group_detach, 0, 0, sluice_do_detach),
+	SLUICE_ENTRY(GROUP_GET_DEVICE, group_get_device, SLUICE_LOCK, 0, sluice_do_get_device),
 };
 
 static long sluice_group_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * intx.c: INTx. Masked by the module when it fires, unmasked by its owner; COMMAND.INTX_DISABLE is the owner's wish
+ * intx.c: INTx. Masked by the module when it fires, unmasked by its owner; COMMAND.INTX_DISABLE is
+ * the owner's wish
  */
 #include <linux/interrupt.h>
 #include <linux/slab.h>
@@ -54,8 +55,8 @@ void sluice_intx_do_mask(struct sluice_device *sdev)
  * sluice_intx_do_unmask - let the next INTx through
  * @sdev: the device
  *
- * If the device wants attention already, its owner hears of it at once and it stays masked. Any context
- * that may not hold irq_lock.
+ * If the device wants attention already, its owner hears of it at once and it stays masked. Any
+ * context that may not hold irq_lock.
  */
 void sluice_intx_do_unmask(struct sluice_device *sdev)
 {

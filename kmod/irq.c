@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irq.c: MSI, MSI-X, the two notifications that are not the device's (error and request), and SET_IRQS
+ * irq.c: MSI, MSI-X, the two notifications that are not the device's (error and request), and
+ * SET_IRQS
  */
 #include <linux/interrupt.h>
 #include <linux/msi.h>
@@ -62,7 +63,10 @@ static bool sluice_set_command(struct sluice_device *sdev, u16 bit, bool on)
 	return command & bit;
 }
 
-/* Until sluice_memory_drop() no one else reaches the BARs, and decoding is on. Returns whether it was. */
+/*
+ * Until sluice_memory_drop() no one else reaches the BARs, and decoding is on. Returns whether it
+ * was.
+ */
 static bool sluice_memory_hold(struct sluice_device *sdev)
 {
 	down_write(&sdev->memory_lock);
@@ -114,7 +118,10 @@ static int sluice_vector_on(struct sluice_device *sdev, unsigned int i, struct e
 	v->name = kasprintf(GFP_KERNEL, "sluice-%s[%u](%s)", kind, i, pci_name(sdev->pdev));
 	if (!v->name)
 		return -ENOMEM;
-	/* the table is in the device, which may have been reset by its own registers since the kernel wrote it */
+	/*
+	 * the table is in the device, which may have been reset by its own registers since the
+	 * kernel wrote it
+	 */
 	if (sdev->irq_kind == SLUICE_IRQ_MSIX) {
 		get_cached_msi_msg(v->irq, &msg);
 		pci_write_msi_msg(v->irq, &msg);
@@ -208,8 +215,9 @@ static int sluice_msix_grow(struct sluice_device *sdev, unsigned int nvec)
 }
 
 /*
- * In two rounds, so that a failure changes nothing: what must be requested first, then what only changes its eventfd or
- * is turned off, which cannot fail. References that stay in @ctx are the caller's to drop.
+ * In two rounds, so that a failure changes nothing: what must be requested first, then what only
+ * changes its eventfd or is turned off, which cannot fail. References that stay in @ctx are the
+ * caller's to drop.
  */
 static int sluice_msi_update(struct sluice_device *sdev, unsigned int start, unsigned int count,
 			     struct eventfd_ctx **ctx)

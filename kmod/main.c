@@ -34,10 +34,10 @@ MODULE_PARM_DESC(enable_unsafe_noiommu_mode,
 struct workqueue_struct *sluice_state_wq;
 
 /*
- * One pseudo inode a device. The shared inode of anon_inode_getfile() cannot do: zapping its mapping would
- * zap everybody's, so the files made with it get this inode's mapping instead. The file system has no owner on
- * purpose: mounted by the module itself it would otherwise pin the module for ever. Whoever can reach an
- * inode holds a file of ours, and with it the module.
+ * One pseudo inode a device. The shared inode of anon_inode_getfile() cannot do: zapping its
+ * mapping would zap everybody's, so the files made with it get this inode's mapping instead. The
+ * file system has no owner on purpose: mounted by the module itself it would otherwise pin the
+ * module for ever. Whoever can reach an inode holds a file of ours, and with it the module.
  */
 static struct vfsmount *sluice_mnt;
 
@@ -75,7 +75,10 @@ static const struct sluice_ioctl sluice_version_ioctl = {
 	SLUICE_VERSION, sizeof(struct sluice_version), SLUICE_OUT, 0, sluice_do_version
 };
 
-/* Copy a struct in, by the rules of the uapi header. All structs are as in their first version so far. */
+/*
+ * Copy a struct in, by the rules of the uapi header. All structs are as in their first version so
+ * far.
+ */
 static int sluice_arg_get(void *dst, const struct sluice_ioctl *io, void __user *user)
 {
 	u32 *head = dst;
@@ -243,9 +246,9 @@ put:
 }
 
 /*
- * The driver core holds the device's lock here, so an owner who closes meanwhile cannot reset it: that reset is made
- * below. An owner who does not close, because it is stopped or ill-willed, loses the device: unlike vfio-pci
- * this never waits for ever.
+ * The driver core holds the device's lock here, so an owner who closes meanwhile cannot reset it:
+ * that reset is made below. An owner who does not close, because it is stopped or ill-willed, loses
+ * the device: unlike vfio-pci this never waits for ever.
  */
 static void sluice_remove(struct pci_dev *pdev)
 {
@@ -293,9 +296,9 @@ static const struct pci_error_handlers sluice_error_handlers = {
 };
 
 /*
- * No static ids: devices come through driver_override or new_id. driver_managed_dma keeps the driver core from taking the
- * group for the kernel's DMA, which would make every claim fail. No sriov_configure: VFs of a PF that a user drives
- * would trust that user.
+ * No static ids: devices come through driver_override or new_id. driver_managed_dma keeps the
+ * driver core from taking the group for the kernel's DMA, which would make every claim fail. No
+ * sriov_configure: VFs of a PF that a user drives would trust that user.
  */
 static struct pci_driver sluice_driver = {
 	.name = "sluice-pci",

@@ -75,8 +75,9 @@ void sluice_mapping_free(struct sluice_mapping *m)
 }
 
 /*
- * Memory that the process may write is made private to it now, even if the device only reads it: a page shared
- * copy-on-write would otherwise stay with the device when the process moves on to its copy.
+ * Memory that the process may write is made private to it now, even if the device only reads it: a
+ * page shared copy-on-write would otherwise stay with the device when the process moves on to its
+ * copy.
  */
 static long sluice_pin(unsigned long vaddr, unsigned long npages, bool write, struct page **pages)
 {

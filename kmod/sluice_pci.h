@@ -9,9 +9,9 @@
  *   device->lock             open count, interrupts, floor
  *   device->memory_lock      who may reach BARs
  *   device->irq_lock         eventfds, INTx mask, COMMAND (taken with interrupts off)
- * space->lock is taken below group->lock or alone.
- * A page fault holds the mmap lock and takes memory_lock, so under memory_lock, and since remove() waits for
- * the others also under those, no user memory is touched: no copy, no pinning. A stopped owner holds none of them.
+ * space->lock is taken below group->lock or alone. A page fault holds the mmap lock and takes
+ * memory_lock, so under memory_lock, and since remove() waits for the others also under those, no
+ * user memory is touched: no copy, no pinning. A stopped owner holds none of them.
  */
 #ifndef SLUICE_PCI_H
 #define SLUICE_PCI_H
@@ -60,7 +60,10 @@ struct sluice_vector {
 	int irq;
 };
 
-/* One PCI function bound to the module. The driver, each device file and each BAR file hold a reference. */
+/*
+ * One PCI function bound to the module. The driver, each device file and each BAR file hold a
+ * reference.
+ */
 struct sluice_device {
 	struct kref kref;
 	struct pci_dev *pdev;
@@ -137,6 +140,9 @@ struct sluice_ioctl {
 	u32 flags;			/* that the caller may set */
 	int (*fn)(void *obj, void *arg); /* negative: -errno */
 };
+
+#define SLUICE_ENTRY(nr, type, how, flags, fn) \
+	{ SLUICE_##nr, sizeof(struct sluice_##type), how, flags, fn }
 
 /* main.c */
 extern unsigned int sluice_revoke_ms;

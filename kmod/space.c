@@ -2,9 +2,9 @@
 /*
  * space.c: an IOMMU domain, which IOVAs it has, and what is mapped where
  *
- * space->lock is never held while user memory is touched: pinning can wait for a page that its owner, or a file system
- * or a userfaultfd that the owner runs, never delivers. A mapping that is being made stands in the tree as pending, so
- * that nobody else takes its place.
+ * space->lock is never held while user memory is touched: pinning can wait for a page that its
+ * owner, or a file system or a userfaultfd that the owner runs, never delivers. A mapping that is
+ * being made stands in the tree as pending, so that nobody else takes its place.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -152,8 +152,8 @@ static void sluice_free_list(struct list_head *list)
 }
 
 /*
- * The reserved ranges of a group, refused with -EINVAL where something is mapped already. They are added to the space by
- * the caller once nothing can fail any more.
+ * The reserved ranges of a group, refused with -EINVAL where something is mapped already. They are
+ * added to the space by the caller once nothing can fail any more.
  */
 static int sluice_space_collect_holes(struct sluice_space *space, struct iommu_group *group,
 				      struct list_head *holes)
@@ -199,9 +199,10 @@ static void sluice_space_take_holes(struct sluice_space *space, struct list_head
 /* ---- groups come and go ---- */
 
 /*
- * Before 6.12 a VT-d domain calls its aperture 57 bits wide whatever the IOMMU can do, and refuses, with a line in the
- * log, what is above only when it is mapped. So ask, once the domain is attached and while it is empty: 48 bits, or
- * 39, which all have. The answer is kept, for the sake of the log.
+ * Before 6.12 a VT-d domain calls its aperture 57 bits wide whatever the IOMMU can do, and refuses,
+ * with a line in the log, what is above only when it is mapped. So ask, once the domain is attached
+ * and while it is empty: 48 bits, or 39, which all have. The answer is kept, for the sake of the
+ * log.
  */
 static bool sluice_narrow;
 
@@ -243,7 +244,9 @@ int sluice_space_attach(struct sluice_space *space, struct iommu_group *group)
 			ret = -EINVAL;
 	}
 	if (!ret) {
-		/* has an effect on what is mapped from now on only, so it comes before anything is */
+		/*
+		 * has an effect on what is mapped from now on only, so it comes before anything is
+		 */
 		if (!space->entries && space->domain->ops->enforce_cache_coherency)
 			space->domain->ops->enforce_cache_coherency(space->domain);
 		if (!space->entries && !space->attached)
@@ -446,9 +449,9 @@ static int sluice_do_unmap(void *obj, void *arg)
 }
 
 static const struct sluice_ioctl sluice_space_ioctls[] = {
-	{ SLUICE_SPACE_INFO, sizeof(struct sluice_space_info), SLUICE_OUT, 0, sluice_do_info },
-	{ SLUICE_SPACE_MAP, sizeof(struct sluice_space_map), 0, SLUICE_MAP_READ | SLUICE_MAP_WRITE, sluice_do_map },
-	{ SLUICE_SPACE_UNMAP, sizeof(struct sluice_space_unmap), SLUICE_OUT, SLUICE_UNMAP_ALL, sluice_do_unmap },
+	SLUICE_ENTRY(SPACE_INFO, space_info, SLUICE_OUT, 0, sluice_do_info),
+	SLUICE_ENTRY(SPACE_MAP, space_map, 0, SLUICE_MAP_READ | SLUICE_MAP_WRITE, sluice_do_map),
+	SLUICE_ENTRY(SPACE_UNMAP, space_unmap, SLUICE_OUT, SLUICE_UNMAP_ALL, sluice_do_unmap),
 };
 
 static long sluice_space_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

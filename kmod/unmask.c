@@ -2,8 +2,9 @@
 /*
  * unmask.c: unmask INTx whenever an eventfd is signalled
  *
- * The eventfd wakes us with its own lock held, and it may be the file's last close that wakes us. Neither the work nor the
- * taking down can be done there, so both go to a queue; whoever must know that it is over flushes that queue.
+ * The eventfd wakes us with its own lock held, and it may be the file's last close that wakes us.
+ * Neither the work nor the taking down can be done there, so both go to a queue; whoever must know
+ * that it is over flushes that queue.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -13,7 +14,10 @@
 
 #include "sluice_pci.h"
 
-/* An eventfd that is watched. The device outlives it: INTx is turned off, and the queue flushed, before it goes. */
+/*
+ * An eventfd that is watched. The device outlives it: INTx is turned off, and the queue flushed,
+ * before it goes.
+ */
 struct sluice_unmask {
 	struct sluice_device *sdev;
 	struct eventfd_ctx *eventfd;
