@@ -38,8 +38,8 @@ TOPOLOGIES = {
     "solo": (Role("left", wire="0"), Role("edu", "edu")),
     # two functions in one IOMMU group
     "group": (Role("left"), Role("mate", beside="left")),
-    # what the module's own suite needs: also a function reset, vendor capabilities, and a group of two
-    "kmod": (Role("nic", "e1000e"), Role("edu", "edu"), Role("flr", "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile="),
+    # what the module's own suite needs: also function reset, vendor capabilities, error reporting, and a group of two
+    "kmod": (Role("nic", "e1000e"), Role("edu", "edu"), Role("flr", "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile=,aer=on"),
              Role("pair0", "e1000e"), Role("pair1", "e1000e", beside="pair0")),
     "none": (),
 }
