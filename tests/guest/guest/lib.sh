@@ -47,7 +47,8 @@ host() {
     exec 4>&-
     [ "${line:-}" = . ]
 }
-qmp() { host 10 qmp "$@"; }
+# In a subshell: a session leader that opens the channel would hang it up when it ends.
+qmp() { (host 10 qmp "$@"); }
 
 # --- devices ---
 # at SLOT: the device behind the root port of that slot.
