@@ -2,7 +2,10 @@
 #include <sluice/net/mbuf.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+
+#include <rte_cpuflags.h>
 
 namespace sluice::inline v1::net {
 namespace {
@@ -24,6 +27,24 @@ void look(rte_mempool*, void* opaque, rte_mempool_memhdr* memory, unsigned) {
 }
 
 } // namespace
+
+namespace {
+
+std::atomic<bool> avx2_allowed{true};
+
+} // namespace
+
+void allow_avx2(bool on) noexcept {
+    avx2_allowed.store(on);
+}
+
+bool use_avx2() noexcept {
+#if defined(__x86_64__)
+    return avx2_allowed.load() && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0;
+#else
+    return false;
+#endif
+}
 
 Result<PoolAddressing> pool_addressing(rte_mempool* pool, std::uint64_t iova_offset) {
     Pieces pieces;

@@ -36,6 +36,9 @@ struct RxWord : reg::Value<RxWord, std::uint64_t> {
 inline constexpr std::uint64_t rx_errors =
     RxWord::Rxe::mask | RxWord::Cxe::mask | RxWord::Seq::mask | RxWord::Se::mask | RxWord::Ce::mask;
 
+/// A frame that fills one descriptor, and is there.
+inline constexpr std::uint64_t rx_done_whole = RxWord::Dd::mask | RxWord::Eop::mask;
+
 /// Word of a transmit descriptor.
 struct TxWord : reg::Value<TxWord, std::uint64_t> {
     using Vlan = Field<63, 48>;
@@ -51,6 +54,9 @@ struct TxWord : reg::Value<TxWord, std::uint64_t> {
     using Cso = Field<23, 16>;
     using Length = Field<15, 0>;
 };
+
+/// Command of a frame in one descriptor.
+inline constexpr std::uint64_t tx_whole_frame = TxWord::Eop::mask | TxWord::Ifcs::mask;
 
 struct Descriptor {
     le64 address;

@@ -17,8 +17,6 @@ constexpr std::uint32_t burst_limit = 256;
 /// Bytes of the longest frame that the devices store, for the bound of a chain.
 constexpr std::uint32_t longest_frame = 16384;
 
-constexpr std::uint64_t done_whole = RxWord::Dd::mask | RxWord::Eop::mask;
-
 /// The two fields of 8 bytes that a received mbuf gets beside rearm and flags: type and packet length;
 /// data length, VLAN and hash.
 void set_lengths(rte_mbuf* mbuf, std::uint64_t length, std::uint64_t vlan) noexcept {
@@ -33,18 +31,6 @@ static_assert(offsetof(rte_mbuf, vlan_tci) == offsetof(rte_mbuf, data_len) + 2);
 static_assert(offsetof(rte_mbuf, hash) == offsetof(rte_mbuf, data_len) + 4);
 
 } // namespace
-
-/// Where a burst stands.
-struct RxQueue::Cursor {
-    rte_mbuf** packets;
-    void** fresh; ///< one past the next fresh mbuf
-    void** fresh_end;
-    std::uint32_t done;
-    std::uint32_t want;
-    std::uint32_t slot;
-    std::uint32_t refilled;
-    std::uint64_t bytes;
-};
 
 Result<std::unique_ptr<RxQueue>> RxQueue::create(const RxSetup& setup, const dma::EalMemory& memory,
                                                  Alarm& alarm) {
@@ -77,7 +63,7 @@ Result<std::unique_ptr<RxQueue>> RxQueue::create(const RxSetup& setup, const dma
     // (word − 1) has a length in [0, buffer) exactly when these bits of it are clear, since a length of 0
     // borrows from above; with them stand the bits that a plain frame has and lacks.
     const auto too_long = static_cast<std::uint64_t>(RxWord::Length::mask & ~(queue->buffer_ - 1));
-    queue->fail_mask_ = too_long | done_whole | rx_errors;
+    queue->fail_mask_ = too_long | rx_done_whole | rx_errors;
     return queue;
 }
 
@@ -105,8 +91,9 @@ Result<> RxQueue::start(net::QueueRecord& record, reg::Doorbell<std::uint32_t> t
     model.port = setup_.port_id;
     std::memcpy(&rearm_, &model.rearm_data, sizeof(rearm_));
 
-    static constexpr std::array<net::BurstFunction, 4> variants = {burst<false, false>, burst<false, true>,
-                                                                   burst<true, false>, burst<true, true>};
+    static constexpr std::array<net::BurstFunction, 4> variants = {
+        burst<false, false, false>, burst<false, true, false>, burst<true, false, false>,
+        burst<true, true, false>};
     const bool offloads = setup_.checksum || setup_.vlan_strip;
     tail_ = tail;
     record_ = &record;
@@ -114,6 +101,10 @@ Result<> RxQueue::start(net::QueueRecord& record, reg::Doorbell<std::uint32_t> t
     record.counters = &counters_;
     record.broken = false;
     record.burst = variants[(offloads ? 2u : 0u) + (arithmetic ? 1u : 0u)];
+#ifdef SLUICE_AVX2
+    if (!offloads && arithmetic && net::use_avx2())
+        record.burst = burst<false, true, true>;
+#endif
     // The slot before the head stays the device's limit: a tail equal to the head would mean an empty ring.
     tail_.ring(size_ - 1u);
     return {};
@@ -246,22 +237,21 @@ template <bool Offloads, bool Arithmetic>
 /// Takes plain frames, four at a time, until one is not, or there is no room for four.
 template <bool Offloads, bool Arithmetic>
 inline void RxQueue::groups(Cursor& cursor) noexcept {
-    const std::uint32_t fresh_left = static_cast<std::uint32_t>(cursor.fresh - cursor.fresh_end);
-    const std::uint32_t count = std::min({cursor.want - cursor.done, size_ - cursor.slot, fresh_left}) & ~3u;
+    const std::uint32_t count = cursor.whole_groups(size_);
     Descriptor* descriptor = descriptors_ + cursor.slot;
     Descriptor* const end = descriptor + count;
     rte_mbuf** slot = mbufs_ + cursor.slot;
     rte_mbuf** packet = cursor.packets + cursor.done;
     void** fresh = cursor.fresh;
-    std::uint64_t bytes = cursor.bytes;
+    std::uint64_t bytes = 0;
     const std::uint64_t mask = fail_mask_;
     const std::uint64_t rearm = rearm_;
     const std::uint64_t from_mbuf = from_mbuf_;
     for (; descriptor != end; descriptor += 4, slot += 4, packet += 4) {
         const std::array<std::uint64_t, 4> words = {read_word(descriptor[0]), read_word(descriptor[1]),
                                                     read_word(descriptor[2]), read_word(descriptor[3])};
-        const std::uint64_t odd = ((words[0] - 1) ^ done_whole) | ((words[1] - 1) ^ done_whole) |
-                                  ((words[2] - 1) ^ done_whole) | ((words[3] - 1) ^ done_whole);
+        const std::uint64_t odd = ((words[0] - 1) ^ rx_done_whole) | ((words[1] - 1) ^ rx_done_whole) |
+                                  ((words[2] - 1) ^ rx_done_whole) | ((words[3] - 1) ^ rx_done_whole);
         if ((odd & mask) != 0)
             break;
         std::atomic_thread_fence(std::memory_order_acquire); // frames after their descriptors
@@ -283,15 +273,10 @@ inline void RxQueue::groups(Cursor& cursor) noexcept {
         take(2);
         take(3);
     }
-    const auto moved = static_cast<std::uint32_t>(slot - mbufs_) - cursor.slot;
-    cursor.done += moved;
-    cursor.refilled += moved;
-    cursor.slot = cursor.slot + moved == size_ ? 0 : cursor.slot + moved;
-    cursor.fresh = fresh;
-    cursor.bytes = bytes;
+    cursor.moved(static_cast<std::uint32_t>(slot - mbufs_) - cursor.slot, size_, fresh, bytes);
 }
 
-template <bool Offloads, bool Arithmetic>
+template <bool Offloads, bool Arithmetic, bool Wide>
 std::uint16_t RxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
     RxQueue& self = *static_cast<RxQueue*>(queue);
     if ((read_word(self.descriptors_[self.head_]) & RxWord::Dd::mask) == 0)
@@ -310,8 +295,12 @@ std::uint16_t RxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t coun
                   .refilled = 0,
                   .bytes = 0};
     do {
-        if (self.segments_ == 0) [[likely]]
-            self.groups<Offloads, Arithmetic>(cursor);
+        if (self.segments_ == 0) [[likely]] {
+            if constexpr (Wide)
+                self.groups_avx2(cursor);
+            else
+                self.groups<Offloads, Arithmetic>(cursor);
+        }
     } while (cursor.done != want && cursor.refilled < burst_limit && self.one<Offloads, Arithmetic>(cursor));
 
     cache.len = static_cast<std::uint32_t>(cursor.fresh - cache.objs);

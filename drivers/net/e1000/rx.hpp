@@ -4,6 +4,7 @@
 /// slot puts a fresh mbuf into it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -49,18 +50,41 @@ class RxQueue {
     net::QueueCounters& counters() noexcept { return counters_; }
 
   private:
-    struct Cursor;
+    /// Where a burst stands.
+    struct Cursor {
+        rte_mbuf** packets;
+        void** fresh; ///< one past the next fresh mbuf
+        void** fresh_end;
+        std::uint32_t done;
+        std::uint32_t want;
+        std::uint32_t slot;
+        std::uint32_t refilled;
+        std::uint64_t bytes;
+
+        /// Slots that may be taken by fours.
+        std::uint32_t whole_groups(std::uint32_t size) const noexcept {
+            return std::min({want - done, size - slot, static_cast<std::uint32_t>(fresh - fresh_end)}) & ~3u;
+        }
+        void moved(std::uint32_t count, std::uint32_t size, void** top, std::uint64_t sum) noexcept {
+            done += count;
+            refilled += count;
+            slot = slot + count == size ? 0 : slot + count;
+            fresh = top;
+            bytes += sum;
+        }
+    };
 
     RxQueue(dma::DmaRegion ring, Alarm& alarm) noexcept
         : ring_(std::move(ring))
         , alarm_(alarm) {}
 
-    template <bool Offloads, bool Arithmetic>
+    template <bool Offloads, bool Arithmetic, bool Wide>
     static std::uint16_t burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept;
     template <bool Offloads, bool Arithmetic>
     bool one(Cursor& cursor) noexcept;
     template <bool Offloads, bool Arithmetic>
     void groups(Cursor& cursor) noexcept;
+    void groups_avx2(Cursor& cursor) noexcept;
     template <bool Arithmetic>
     std::uint64_t address_of(const rte_mbuf* mbuf) const noexcept;
     template <bool Offloads>

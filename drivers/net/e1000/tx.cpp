@@ -8,23 +8,10 @@
 namespace sluice::inline v1::e1000 {
 namespace {
 
-constexpr std::uint64_t whole_frame = TxWord::Eop::mask | TxWord::Ifcs::mask;
 constexpr std::uint64_t collisions = TxWord::Ec::mask | TxWord::Lc::mask;
 
-/// Frame lengths without CRC. Padding works from 17 bytes on; the transmit FIFO bounds the rest.
-/// [82574] §7.2, [8254x] §3.3.3.
-constexpr std::uint32_t shortest_frame = 17;
-constexpr std::uint32_t longest_frame = 16288;
-/// The inline path takes lengths from shortest_frame to shortest_frame + inline_lengths − 1.
-constexpr std::uint64_t inline_lengths = 8192;
-static_assert(shortest_frame + inline_lengths - 1 <= longest_frame);
-
-/// rearm_data of an mbuf that may go back to its pool as it is: refcnt 1, nb_segs 1; any data_off, any port.
-constexpr std::uint64_t plain_rearm = 0x0000'0001'0001'0000;
-constexpr std::uint64_t plain_mask = 0x0000'ffff'ffff'0000;
-static_assert(offsetof(rte_mbuf, refcnt) == offsetof(rte_mbuf, rearm_data) + 2);
-static_assert(offsetof(rte_mbuf, nb_segs) == offsetof(rte_mbuf, rearm_data) + 4);
-constexpr std::uint64_t foreign_buffer = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+constexpr std::uint32_t longest_frame = 16288; // the transmit FIFO bounds it: [82574] §7.2, [8254x] §3.3.3
+static_assert(tx_shortest_frame + tx_inline_lengths - 1 <= longest_frame);
 
 std::uint64_t rearm_of(const rte_mbuf* mbuf) noexcept {
     std::uint64_t rearm;
@@ -60,7 +47,11 @@ void TxQueue::start(net::QueueRecord& record, reg::Doorbell<std::uint32_t> tail)
     record.queue = this;
     record.counters = &counters_;
     record.broken = false;
-    record.burst = burst;
+    record.burst = burst<false>;
+#ifdef SLUICE_AVX2
+    if (net::use_avx2())
+        record.burst = burst<true>;
+#endif
     record.reclaim = reclaim;
 }
 
@@ -150,7 +141,7 @@ std::uint32_t TxQueue::reclaim(void* queue) noexcept {
         ++segments;
     }
     const std::uint32_t most = setup_.multi_segment ? tx_segments : 1;
-    if (empty || segments > most || segments != frame->nb_segs || bytes < shortest_frame ||
+    if (empty || segments > most || segments != frame->nb_segs || bytes < tx_shortest_frame ||
         bytes > longest_frame) {
         rte_pktmbuf_free(frame);
         counters_.errors.add(1);
@@ -189,7 +180,7 @@ struct TxQueue::Look {
     std::uint64_t any_rearm = 0, all_rearm = ~std::uint64_t{0};
     std::uint64_t any_pool = 0, all_pool = ~std::uint64_t{0};
     std::uint64_t any_flag = 0;
-    std::uint64_t any_length = 0; ///< less shortest_frame, so that a short one has high bits
+    std::uint64_t any_length = 0; ///< less tx_shortest_frame, so that a short one has high bits
 
     void add(const rte_mbuf* mbuf, std::uint64_t rearm, std::uint64_t length) noexcept {
         any_rearm |= rearm;
@@ -197,15 +188,15 @@ struct TxQueue::Look {
         any_pool |= reinterpret_cast<std::uintptr_t>(mbuf->pool);
         all_pool &= reinterpret_cast<std::uintptr_t>(mbuf->pool);
         any_flag |= mbuf->ol_flags;
-        any_length |= length - shortest_frame;
+        any_length |= length - tx_shortest_frame;
     }
 
     /// Not all of them are plain mbufs of `pool` with a length of the inline path.
     bool unusual(const rte_mempool* pool) const noexcept {
         const auto expected = reinterpret_cast<std::uintptr_t>(pool);
-        return ((((any_rearm ^ plain_rearm) | (all_rearm ^ plain_rearm)) & plain_mask) |
-                (any_pool ^ expected) | (all_pool ^ expected) | (any_flag & foreign_buffer) |
-                (any_length & ~(inline_lengths - 1))) != 0;
+        return ((((any_rearm ^ tx_plain_rearm) | (all_rearm ^ tx_plain_rearm)) & tx_plain_mask) |
+                (any_pool ^ expected) | (all_pool ^ expected) | (any_flag & tx_foreign_buffer) |
+                (any_length & ~(tx_inline_lengths - 1))) != 0;
     }
 };
 
@@ -221,7 +212,7 @@ inline bool TxQueue::submit(rte_mbuf* const* from, Descriptor* descriptor, rte_m
         const std::uint64_t length = mbuf->data_len;
         look.add(mbuf, rearm, length);
         descriptor[i].address = rte_mbuf_iova_get(mbuf) + (rearm & 0xffff) + offset;
-        descriptor[i].word = length | whole_frame;
+        descriptor[i].word = length | tx_whole_frame;
         slot[i] = mbuf;
         sum += length;
     };
@@ -238,6 +229,7 @@ inline bool TxQueue::submit(rte_mbuf* const* from, Descriptor* descriptor, rte_m
     return true;
 }
 
+template <bool Wide>
 std::uint16_t TxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
     TxQueue& self = *static_cast<TxQueue*>(queue);
     self.complete();
@@ -259,7 +251,14 @@ std::uint16_t TxQueue::burst(void* queue, rte_mbuf** packets, std::uint16_t coun
         rte_mbuf* const* const end = from + room;
         Descriptor* descriptor = self.descriptors_ + start;
         rte_mbuf** slot = self.mbufs_ + start;
-        for (; end - from >= 4 && submit<4>(from, descriptor, slot, pool, offset, bytes); from += 4) {
+        if constexpr (Wide) {
+            const std::uint32_t grouped = self.groups_avx2(from, room, start, pool, bytes);
+            from += grouped;
+            descriptor += grouped;
+            slot += grouped;
+        }
+        for (; !Wide && end - from >= 4 && submit<4>(from, descriptor, slot, pool, offset, bytes);
+             from += 4) {
             descriptor += 4;
             slot += 4;
         }

@@ -25,6 +25,19 @@ struct TxSetup {
     bool multi_segment = false;
 };
 
+/// Bytes without CRC from which on short frames are padded. [82574] §7.2, [8254x] §3.3.3.
+inline constexpr std::uint64_t tx_shortest_frame = 17;
+/// The inline path takes lengths from tx_shortest_frame to tx_shortest_frame + tx_inline_lengths − 1.
+inline constexpr std::uint64_t tx_inline_lengths = 8192;
+
+/// rearm_data of an mbuf that may go back to its pool as it is: refcnt 1, nb_segs 1; any data_off, any port.
+inline constexpr std::uint64_t tx_plain_rearm = 0x0000'0001'0001'0000;
+inline constexpr std::uint64_t tx_plain_mask = 0x0000'ffff'ffff'0000;
+static_assert(offsetof(rte_mbuf, refcnt) == offsetof(rte_mbuf, rearm_data) + 2);
+static_assert(offsetof(rte_mbuf, nb_segs) == offsetof(rte_mbuf, rearm_data) + 4);
+/// Flags of an mbuf whose data lies elsewhere.
+inline constexpr std::uint64_t tx_foreign_buffer = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+
 /// Mbufs in one frame at most.
 inline constexpr std::uint16_t tx_segments = 32;
 
@@ -56,6 +69,7 @@ class TxQueue {
         : ring_(std::move(ring))
         , alarm_(alarm) {}
 
+    template <bool Wide>
     static std::uint16_t burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept;
     static std::uint32_t reclaim(void* queue) noexcept;
 
@@ -63,6 +77,8 @@ class TxQueue {
     template <std::size_t Count>
     static bool submit(rte_mbuf* const* from, Descriptor* descriptor, rte_mbuf** slot,
                        const rte_mempool* pool, std::uint64_t offset, std::uint64_t& bytes) noexcept;
+    std::uint32_t groups_avx2(rte_mbuf* const* from, std::uint32_t count, std::uint32_t start,
+                              const rte_mempool* pool, std::uint64_t& bytes) noexcept;
     bool odd(rte_mbuf* frame) noexcept;
     /// Asks for a report when `slot` is done.
     void report(std::uint32_t slot) noexcept {

@@ -13,6 +13,7 @@ namespace {
 } // namespace
 
 void PortTest::SetUp() {
+    net::allow_avx2((GetParam() & scalar) == 0);
     pool = make_pool(pool_size);
 }
 
@@ -35,7 +36,7 @@ rte_mempool* PortTest::make_pool(unsigned count, std::uint16_t room) {
 
 void PortTest::open(net::Config config) {
     std::unique_ptr<device::Device> device;
-    nic = &NicModel::create(GetParam(), device);
+    nic = &NicModel::create(chip(), device);
     auto driver = e1000::description.open(std::move(device));
     ASSERT_TRUE(driver) << driver.error().message();
     config.pool = config.pool != nullptr ? config.pool : pool;

@@ -18,6 +18,10 @@
 
 namespace e1000_test {
 
+/// Added to a chip's id: bursts without AVX2.
+inline constexpr std::uint16_t scalar = 0x8000;
+
+/// The parameter is a chip's id, and how wide its bursts are.
 class PortTest : public testing::TestWithParam<std::uint16_t> {
   protected:
     static constexpr unsigned pool_size = 2047;
@@ -25,6 +29,8 @@ class PortTest : public testing::TestWithParam<std::uint16_t> {
 
     void SetUp() override;
     void TearDown() override;
+
+    static std::uint16_t chip() { return GetParam() & static_cast<std::uint16_t>(~scalar); }
 
     /// Opens a port with rings of `ring` descriptors and the test's pool.
     void open(net::Config config = {});

@@ -19,7 +19,7 @@ constexpr std::uint32_t rctl = 0x0100, upe = 1u << 3, mpe = 1u << 4;
 TEST_P(Port, says_what_it_drives) {
     open();
     EXPECT_EQ(port->info().driver, "e1000");
-    EXPECT_EQ(port->info().device, GetParam() == id_82574 ? "82574L" : "82540EM");
+    EXPECT_EQ(port->info().device, chip() == id_82574 ? "82574L" : "82540EM");
     EXPECT_EQ(port->info().mac.to_string(), "02:00:00:00:12:34");
     EXPECT_EQ(port->info().transport, "inproc");
     EXPECT_EQ(port->info().kernel_driver, "");
@@ -28,7 +28,7 @@ TEST_P(Port, says_what_it_drives) {
 
 TEST_P(Port, reads_the_address_from_the_nvm_when_the_reset_left_none) {
     std::unique_ptr<device::Device> device;
-    NicModel& model = NicModel::create(GetParam(), device);
+    NicModel& model = NicModel::create(chip(), device);
     // What the NVM answers to every word; the registers lose their address with each reset.
     model.set_reg(0x5404, 0);
     model.set_reg(0x0014, 0x3412'0000);
@@ -65,9 +65,9 @@ TEST_P(Port, hands_on_errors_and_requests) {
 }
 
 TEST_P(Port, wakes_for_a_frame_only_when_armed) {
-    if (GetParam() == id_82540) {
+    if (chip() == id_82540) {
         std::unique_ptr<device::Device> device;
-        NicModel::create(GetParam(), device);
+        NicModel::create(chip(), device);
         auto driver = e1000::description.open(std::move(device));
         ASSERT_TRUE(driver);
         const auto refused =
@@ -205,7 +205,7 @@ TEST_P(Port, loses_no_mbuf_in_a_thousand_resets_under_traffic) {
 TEST_P(Port, fails_to_start_without_losing_an_mbuf_when_the_pool_is_too_small) {
     rte_mempool* small = make_pool(100);
     std::unique_ptr<device::Device> device;
-    nic = &NicModel::create(GetParam(), device);
+    nic = &NicModel::create(chip(), device);
     auto driver = e1000::description.open(std::move(device));
     ASSERT_TRUE(driver);
     const auto failed =
@@ -261,7 +261,7 @@ TEST_P(Port, ends_within_a_second_when_the_device_is_unplugged) {
 TEST_P(Port, is_quiet_after_it_was_closed) {
     open();
     std::unique_ptr<device::Device> device;
-    NicModel& model = NicModel::create(GetParam(), device);
+    NicModel& model = NicModel::create(chip(), device);
     auto driver = e1000::description.open(std::move(device));
     ASSERT_TRUE(driver);
     auto made = net::Port::create(std::move(*driver), "test:", {.rx_descriptors = 64, .pool = pool});

@@ -5,7 +5,7 @@ namespace e1000_test {
 namespace {
 
 using Receive = PortTest;
-INSTANTIATE_TEST_SUITE_P(Chips, Receive, testing::Values(id_82574, id_82540));
+INSTANTIATE_TEST_SUITE_P(Chips, Receive, testing::Values(id_82574, id_82540, id_82574 | scalar));
 
 TEST_P(Receive, hands_out_the_very_buffer_that_the_device_wrote) {
     open({.port_id = 7});

@@ -5,7 +5,7 @@ namespace e1000_test {
 namespace {
 
 using Transmit = PortTest;
-INSTANTIATE_TEST_SUITE_P(Chips, Transmit, testing::Values(id_82574, id_82540));
+INSTANTIATE_TEST_SUITE_P(Chips, Transmit, testing::Values(id_82574, id_82540, id_82574 | scalar));
 
 TEST_P(Transmit, lets_the_device_read_the_callers_own_buffer) {
     open();

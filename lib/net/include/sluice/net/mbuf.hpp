@@ -15,6 +15,11 @@
 
 namespace sluice::inline v1::net {
 
+/// Whether queues that start now use AVX2: the CPU has it, and nobody forbade it.
+bool use_avx2() noexcept;
+/// Allows (the default) or forbids AVX2 to queues that start later, to compare or to test. Any thread.
+void allow_avx2(bool on) noexcept;
+
 /// How a device finds the buffers of one pool.
 struct PoolAddressing {
     /// From an mbuf's address to the IOVA of its first data byte (after the headroom), the same for every
