@@ -132,6 +132,16 @@ TEST(Sysfs, scans_in_bus_order_and_skips_what_is_half_gone) {
     EXPECT_EQ((*functions)[2].address, at("0001:00:00.0"));
 }
 
+TEST(Sysfs, orders_domains_by_number) {
+    FakeSysfs fake;
+    for (const char* address : {"10000:00:00.0", "2000:00:00.0"})
+        fake.add({.address = address});
+    auto functions = fake.sysfs().scan();
+    ASSERT_TRUE(functions);
+    ASSERT_EQ(functions->size(), 2u);
+    EXPECT_EQ((*functions)[0].address, at("2000:00:00.0"));
+}
+
 TEST(Sysfs, says_so_when_a_function_is_missing) {
     FakeSysfs fake;
     auto function = fake.sysfs().find(at("09:00.0"));

@@ -108,9 +108,16 @@ TEST_F(UseTest, finds_the_ssh_connection_by_the_longest_route) {
 TEST_F(UseTest, finds_the_ssh_connection_through_a_vlan_on_a_bond) {
     upper("eth1", "bond0", "bond");
     upper("bond0", "bond0.5", "vlan");
-    upper("bond0.5", "bond0", "bond"); // a loop ends
     routes("bond0.5\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
     EXPECT_EQ(texts("10.0.0.5 51000 10.0.0.1 22")[0], "eth1 carries this ssh connection (from 10.0.0.5)");
+}
+
+TEST_F(UseTest, ends_where_interfaces_stand_on_each_other) {
+    upper("eth1", "bond0", "bond");
+    upper("bond0", "bond0.5", "vlan");
+    upper("bond0.5", "bond0", "bond");
+    routes("eth0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
+    EXPECT_EQ(texts("10.0.0.5 51000 10.0.0.1 22"), Texts{"eth1 is part of the bond bond0"});
 }
 
 TEST_F(UseTest, finds_an_ssh_connection_over_ipv6) {
@@ -123,8 +130,13 @@ TEST_F(UseTest, finds_an_ssh_connection_over_ipv6) {
     EXPECT_EQ(texts("2001:db9::9 51000 2001:db8::1 22"), Texts{"eth1 carries the route 2001:db8::/64"});
     EXPECT_EQ(texts("fe80::9%eth1 51000 fe80::1 22")[0],
               "eth1 carries this ssh connection (from fe80::9%eth1)");
-    // An IPv4 client is not reached by IPv6's default route.
-    EXPECT_EQ(texts("10.0.0.5 51000 10.0.0.1 22").size(), 1u);
+}
+
+TEST_F(UseTest, keeps_ipv4_clients_and_ipv6_routes_apart) {
+    std::string zero(32, '0');
+    fake.write("proc/net/ipv6_route", zero + " 00 " + zero + " 00 " + zero + " 00000100 1 0 00000003 eth1\n");
+    EXPECT_EQ(texts("10.0.0.5 51000 10.0.0.1 22"), Texts{"eth1 carries the default route"});
+    EXPECT_EQ(texts("2001:db8::9 51000 2001:db8::1 22").size(), 2u);
 }
 
 TEST_F(UseTest, finds_mounts_swaps_and_holders_of_disks) {
