@@ -2,11 +2,16 @@
 /*
  * device.c: opening and closing a device, the device fd, and which region an access is for
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "compat.h"
 #include "sluice_pci.h"
+
+/* How long a lock of the driver core is tried for. */
+#define SLUICE_LOCK_TRIES   20
+#define SLUICE_LOCK_WAIT_MS 5
 
 #define SLUICE_OFFSET_MASK ((1ULL << SLUICE_REGION_SHIFT) - 1)
 
@@ -43,6 +48,41 @@ static void sluice_find_msix(struct sluice_device *sdev)
 	sdev->msix_size = count * PCI_MSIX_ENTRY_SIZE;
 }
 
+/**
+ * sluice_try_reset - reset a function whose lock of the driver core somebody may hold for a moment
+ * @pdev: the function
+ *
+ * That lock is never waited for, since remove() holds it while it waits for us. But others take it
+ * briefly, our own look at a group's drivers among them, so one refusal says little.
+ */
+int sluice_try_reset(struct pci_dev *pdev)
+{
+	int tries, ret;
+
+	for (tries = 0; tries < SLUICE_LOCK_TRIES; tries++) {
+		ret = pci_try_reset_function(pdev);
+		if (ret != -EAGAIN)
+			break;
+		msleep(SLUICE_LOCK_WAIT_MS);
+	}
+	return ret;
+}
+
+/* As above, for the lock alone. Once remove() has it there is no use in trying. */
+static bool sluice_try_lock(struct sluice_device *sdev)
+{
+	int tries;
+
+	for (tries = 0; tries < SLUICE_LOCK_TRIES; tries++) {
+		if (pci_dev_trylock(sdev->pdev))
+			return true;
+		if (sdev->removing)
+			break;
+		msleep(SLUICE_LOCK_WAIT_MS);
+	}
+	return false;
+}
+
 /* The first open of a tenure. sdev->lock is held. */
 static int sluice_device_enable(struct sluice_device *sdev)
 {
@@ -59,7 +99,7 @@ static int sluice_device_enable(struct sluice_device *sdev)
 	ret = pci_enable_device(pdev);
 	if (ret)
 		return ret;
-	ret = pci_try_reset_function(pdev);
+	ret = sluice_try_reset(pdev);
 	if (ret == -EAGAIN)
 		goto disable;
 	sdev->can_reset = !ret;
@@ -144,7 +184,7 @@ void sluice_device_close(struct sluice_device *sdev, bool locked)
 			pci_cfg_access_lock(pdev);
 			sluice_reset_locked(sdev);
 			pci_cfg_access_unlock(pdev);
-		} else if (pci_dev_trylock(pdev)) {
+		} else if (sluice_try_lock(sdev)) {
 			sluice_reset_locked(sdev);
 			pci_dev_unlock(pdev);
 		} else {

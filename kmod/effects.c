@@ -17,7 +17,7 @@ int sluice_do_reset(void *obj, void *arg)
 	down_write(&sdev->memory_lock);
 	sluice_zap(sdev);
 	/* only tries the device's lock, which remove() holds while it waits for us */
-	ret = pci_try_reset_function(sdev->pdev);
+	ret = sluice_try_reset(sdev->pdev);
 	up_write(&sdev->memory_lock);
 	return ret == -ENOTTY ? -EOPNOTSUPP : ret;
 }

@@ -182,6 +182,7 @@ void sluice_space_detach(struct sluice_space *space, struct iommu_group *group);
 /* device.c */
 extern const struct file_operations sluice_device_fops;
 int sluice_device_enter(struct sluice_device *sdev);
+int sluice_try_reset(struct pci_dev *pdev);
 int sluice_device_open(struct sluice_device *sdev);
 void sluice_device_close(struct sluice_device *sdev, bool locked);
 void sluice_device_reset_owed(struct sluice_device *sdev);

@@ -268,6 +268,20 @@ CASE(group_outlives_one_of_two_members) {
     CHECK(get_device(o.group, roles.pair1));
 }
 
+// Looking at a group's drivers takes their locks for a moment, and so do others: that refuses nobody.
+CASE(opens_at_once_after_every_bind) {
+    for (int n = 0; n < 50; ++n) {
+        unbind_driver(roles.pair1);
+        bind_driver(roles.pair1, "sluice-pci");
+        const Opened o(roles.pair1);
+        auto r = arg<sluice_reset>();
+        auto i = arg<sluice_device_info>();
+        CHECK_EQ(call(o.device.get(), SLUICE_DEVICE_INFO, i), 0);
+        if (i.flags & SLUICE_DEVICE_RESET)
+            CHECK_EQ(call(o.device.get(), SLUICE_RESET, r), 0);
+    }
+}
+
 CASE(new_id_and_driver_override_both_bind) {
     unbind_driver(roles.nic);
     write_file("/sys/bus/pci/devices/" + roles.nic + "/driver_override", "\n");
