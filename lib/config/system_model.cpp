@@ -135,12 +135,10 @@ Result<Disposition> SystemModel::set_power(PowerState state) {
 }
 
 void SystemModel::change_command(bool disable) {
-    auto command = hardware_.read(header::command, 2);
-    if (!command)
-        return;
-    const std::uint32_t wanted = (*command & ~std::uint32_t{header::command_intx_disable}) |
+    const std::uint32_t command = read(header::command, 2, 0xffff);
+    const std::uint32_t wanted = (command & ~std::uint32_t{header::command_intx_disable}) |
                                  (disable ? header::command_intx_disable : 0U);
-    if (wanted != *command)
+    if (wanted != command)
         (void)hardware_.write(header::command, 2, wanted);
 }
 
