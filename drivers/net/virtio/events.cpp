@@ -12,12 +12,18 @@
 namespace sluice::inline v1::virtio {
 
 Result<Events> Events::create(device::Device& device) {
-    Events events(device);
-    events.epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    if (!events.epoll_)
+    UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll)
         return fail_errno("cannot make an epoll descriptor", device.name());
-    for (auto* event : {&events.config_, &events.alarm_})
-        if (auto ok = events.add(*event); !ok)
+    auto config = EventFd::create();
+    if (!config)
+        return propagate(std::move(config));
+    auto alarm = EventFd::create();
+    if (!alarm)
+        return propagate(std::move(alarm));
+    Events events(device, std::move(epoll), std::move(*config), std::move(*alarm));
+    for (const EventFd* event : {&events.config_, &events.alarm_})
+        if (auto ok = events.watch(*event); !ok)
             return propagate(std::move(ok));
     if (auto ok = events.add_kind(device::Irq::error, events.error_); !ok)
         return propagate(std::move(ok));
@@ -36,30 +42,29 @@ Events::~Events() {
         static_cast<void>(device_->interrupts().disable(device::Irq::request));
 }
 
-Result<> Events::add(std::optional<EventFd>& event) {
-    auto made = EventFd::create();
-    if (!made)
-        return propagate(std::move(made));
+Result<> Events::watch(const EventFd& event) {
     epoll_event wanted{};
     wanted.events = EPOLLIN;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, made->fd(), &wanted) != 0)
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event.fd(), &wanted) != 0)
         return fail_errno("cannot watch an event descriptor", device_->name());
-    event = std::move(*made);
     return {};
 }
 
 Result<> Events::add_kind(device::Irq irq, std::optional<EventFd>& event) {
     if (device_->interrupts().info(irq).count == 0)
         return {};
-    if (auto ok = add(event); !ok)
-        return ok;
-    const std::array fds = {event->fd()};
+    auto made = EventFd::create();
+    if (!made)
+        return propagate(std::move(made));
+    const std::array fds = {made->fd()};
     if (auto on = device_->interrupts().enable(irq, fds); !on) {
         // Frames move without it.
         log(LogLevel::warning, on.error().message());
-        event.reset();
+        return {};
     }
-    return {};
+    auto ok = watch(*made);
+    event = std::move(*made);
+    return ok;
 }
 
 Result<> Events::prepare(std::uint16_t receive_queues) {
@@ -82,7 +87,7 @@ Result<> Events::enable() {
     device::Interrupts& interrupts = device_->interrupts();
     if (on_ || interrupts.info(device::Irq::msix).count == 0)
         return {};
-    std::vector<int> fds = {config_->fd()};
+    std::vector<int> fds = {config_.fd()};
     for (const EventFd& event : receive_)
         fds.push_back(event.fd());
     if (auto ok = interrupts.enable(device::Irq::msix, fds); !ok) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <sluice/base/event_fd.hpp>
@@ -28,7 +29,7 @@ class Events {
     void disable() noexcept;
 
     int fd() const noexcept { return epoll_.get(); }
-    const EventFd& alarm() const noexcept { return *alarm_; }
+    const EventFd& alarm() const noexcept { return alarm_; }
 
     /// Vector numbers for the device, 0xffff for none.
     std::uint16_t config_vector() const noexcept;
@@ -37,8 +38,8 @@ class Events {
     int receive_fd(std::uint16_t queue) const noexcept;
     void drop_receive(std::uint16_t queue) const noexcept;
 
-    bool take_config() const noexcept { return config_->take() != 0; }
-    bool take_alarm() const noexcept { return alarm_->take() != 0; }
+    bool take_config() const noexcept { return config_.take() != 0; }
+    bool take_alarm() const noexcept { return alarm_.take() != 0; }
     bool take_error() const noexcept { return error_ && error_->take() != 0; }
     bool take_request() const noexcept { return request_ && request_->take() != 0; }
 
@@ -47,15 +48,18 @@ class Events {
     ~Events();
 
   private:
-    explicit Events(device::Device& device) noexcept
-        : device_(&device) {}
-    Result<> add(std::optional<EventFd>& event);
+    Events(device::Device& device, UniqueFd epoll, EventFd config, EventFd alarm) noexcept
+        : device_(&device)
+        , epoll_(std::move(epoll))
+        , config_(std::move(config))
+        , alarm_(std::move(alarm)) {}
+    Result<> watch(const EventFd& event);
     Result<> add_kind(device::Irq irq, std::optional<EventFd>& event);
 
     device::Device* device_;
     UniqueFd epoll_;
-    std::optional<EventFd> config_;
-    std::optional<EventFd> alarm_;
+    EventFd config_;
+    EventFd alarm_;
     std::optional<EventFd> error_;
     std::optional<EventFd> request_;
     std::vector<EventFd> receive_;

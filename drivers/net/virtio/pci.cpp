@@ -73,7 +73,7 @@ Result<std::unique_ptr<PciTransport>> PciTransport::create(device::Device& devic
     auto view = Common::create(transport->common_);
     if (!view)
         return fail(EIO, "the common configuration of this virtio device is too short", device.name());
-    transport->view_ = *view;
+    transport->view_ = std::make_unique<Common>(*view);
     return transport;
 }
 

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <memory>
-#include <optional>
 
 #include <sluice/device/device.hpp>
 #include <sluice/device/region_io.hpp>
@@ -79,7 +78,7 @@ class PciTransport final : public Transport {
     Window notify_;
     Window config_;
     std::uint32_t notify_multiplier_ = 0;
-    std::optional<Common> view_;
+    std::unique_ptr<Common> view_;
     Features offered_;
 };
 

@@ -62,7 +62,7 @@ class Queue {
     std::uint16_t index_;
     bool broken_ = false;
     const EventFd& alarm_;
-    std::chrono::steady_clock::time_point said_{};
+    std::chrono::steady_clock::time_point said_;
 };
 
 } // namespace sluice::inline v1::virtio

@@ -204,7 +204,8 @@ unsigned RxQueue::take_run(rte_mbuf** out, unsigned count) noexcept {
     const auto taken = static_cast<unsigned>(at / sizeof(void*));
     cache.len -= taken;
     if (taken != count) [[unlikely]]
-        std::memmove(fresh, fresh + taken, (count - taken) * sizeof(void*));
+        std::memmove(static_cast<void*>(fresh), static_cast<const void*>(fresh + taken),
+                     (count - taken) * sizeof(void*));
     if (taken != 0) {
         next_ = static_cast<std::uint16_t>(next_ + taken);
         posted_ = static_cast<std::uint16_t>(posted_ + taken);
@@ -251,7 +252,8 @@ bool RxQueue::take_fresh(unsigned count) noexcept {
     if (cache.len < count)
         return false;
     cache.len -= count;
-    std::memcpy(fresh_.data(), cache.objs + cache.len, count * sizeof(void*));
+    std::memcpy(static_cast<void*>(fresh_.data()), static_cast<const void*>(cache.objs + cache.len),
+                count * sizeof(void*));
     return true;
 }
 

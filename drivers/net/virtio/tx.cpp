@@ -147,10 +147,11 @@ void put_lump(rte_mempool* pool, rte_mbuf* const* mbufs) noexcept {
     void* copy[count];
     rte_mempool_cache* const cache = rte_mempool_default_cache(pool, rte_lcore_id());
     if (cache != nullptr && cache->len + count <= cache->flushthresh) [[likely]] {
-        std::memcpy(cache->objs + cache->len, mbufs, sizeof copy);
+        std::memcpy(static_cast<void*>(cache->objs + cache->len), static_cast<const void*>(mbufs),
+                    sizeof copy);
         cache->len += count;
     } else {
-        std::memcpy(copy, mbufs, sizeof copy);
+        std::memcpy(static_cast<void*>(copy), static_cast<const void*>(mbufs), sizeof copy);
         rte_mempool_put_bulk(pool, copy, count);
     }
 }

@@ -272,7 +272,7 @@ Result<> Port::add_control_queue() {
             ControlQueue::create(memory_, index, size, info_.name + " control queue", info_.numa_node);
         if (!made)
             return propagate(std::move(made));
-        control_.emplace(std::move(*made));
+        control_ = std::make_unique<ControlQueue>(std::move(*made));
     }
     control_->ring().clear();
     auto doorbell = transport_->set_queue(index, control_->ring().setup(common::no_vector));

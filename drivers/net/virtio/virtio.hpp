@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -68,7 +67,7 @@ class Port final : public net::Driver {
     net::RxFilter filter_;
     std::vector<std::unique_ptr<RxQueue>> rx_;
     std::vector<std::unique_ptr<TxQueue>> tx_;
-    std::optional<ControlQueue> control_;
+    std::unique_ptr<ControlQueue> control_;
     bool started_ = false;
 
     std::mutex stats_mutex_; ///< of the queues' vectors and of former_
