@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sends what arrives at one port out of the other: forward -l 0 -m 256 --no-pci
+#include <cstdio>
+
+#include <rte_eal.h>
+#include <rte_mbuf.h>
+#include <sluice/net/port.hpp>
+
+int main(int argc, char** argv) {
+    if (rte_eal_init(argc, argv) < 0)
+        return 2;
+    auto in = sluice::net::open("pci:0000:01:00.0", {.promiscuous = true});
+    auto out = sluice::net::open("pci:0000:02:00.0");
+    if (!in || !out)
+        return std::puts((in ? out : in).error().message().c_str()), 2;
+    for (;;) {
+        rte_mbuf* frames[32];
+        const std::uint16_t got = in->rx(0).burst(frames);
+        const std::uint16_t sent = out->tx(0).burst({frames, got});
+        rte_pktmbuf_free_bulk(frames + sent, got - sent);
+    }
+}
