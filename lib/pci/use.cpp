@@ -109,7 +109,7 @@ void add_disk_uses(const Sysfs& sysfs, const Function& function, std::vector<Use
             if (!fields.empty() && fields[0] == node)
                 found.push_back({UseKind::disk, disk + " is swapped to"});
         }
-        for (const auto& holder : files::list(files::below(blocks, disk) + "/holders"))
+        for (const auto& holder : files::list(files::below(files::below(blocks, disk), "holders")))
             found.push_back({UseKind::disk, disk + " is part of " + holder});
     }
 }
