@@ -110,7 +110,7 @@ void add_disk_uses(const Sysfs& sysfs, const Function& function, std::vector<Use
                 found.push_back({UseKind::disk, disk + " is swapped to"});
         }
         for (const auto& holder : files::list(files::below(files::below(blocks, disk), "holders")))
-            found.push_back({UseKind::disk, disk + " is part of " + holder});
+            found.push_back({UseKind::disk, std::string(disk).append(" is part of ").append(holder)});
     }
 }
 
