@@ -56,7 +56,7 @@ struct Index {
             extended[table->id] = table;
         for (const Capability& table : hidden_tables())
             (table.extended ? extended[table.id] : standard[table.id]) = &table;
-        for (std::uint16_t id = 1; id < standard.size(); ++id) {
+        for (std::size_t id = 1; id < standard.size(); ++id) {
             if (id == 0x05) {
                 for (unsigned form = 0; form < 4; ++form)
                     all.push_back(&msi_table((form & 1) != 0, (form & 2) != 0));
