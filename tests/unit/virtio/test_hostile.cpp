@@ -218,7 +218,7 @@ TEST_F(Hostile, transmit_id_beyond_the_ring) {
 TEST_F(Hostile, transmit_id_of_nothing) {
     open();
     post(3);
-    nic->use(1, 3, 0);
+    nic->use(1, 50, 0);
     expect_broken_transmit();
 }
 
