@@ -100,7 +100,7 @@ bool Console::take(char character) {
 }
 
 void flush_output() {
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
 }
 
 } // namespace sluice::testpmd

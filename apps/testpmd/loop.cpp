@@ -46,7 +46,7 @@ class Loop {
                     console_->stop();
             });
         else if (period_.count() == 0 && has_foreground_terminal()) {
-            std::fputs("Press enter to exit\n", stdout);
+            static_cast<void>(std::fputs("Press enter to exit\n", stdout));
             enter_ends_ = true;
         }
         if (settings.interactive || enter_ends_)
@@ -66,7 +66,7 @@ class Loop {
 
     /// Waits for one thing and handles it. False at the end.
     bool turn() {
-        std::fflush(stdout);
+        flush_output();
         if (poll(waits_.data(), waits_.size(), timeout()) < 0 && errno != EINTR)
             return false;
         if (waits_[0].revents != 0)

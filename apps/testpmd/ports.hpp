@@ -68,7 +68,7 @@ class Meter {
 
   private:
     NicCounters then_{};
-    std::chrono::steady_clock::time_point at_{};
+    std::chrono::steady_clock::time_point at_;
 };
 
 } // namespace sluice::testpmd

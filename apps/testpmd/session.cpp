@@ -12,7 +12,7 @@ namespace sluice::testpmd {
 namespace {
 
 void print(std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    static_cast<void>(std::fwrite(text.data(), 1, text.size(), stdout));
 }
 
 std::string ether_text(const rte_ether_addr& address) {
@@ -221,9 +221,9 @@ void Session::stop() {
 
 void Session::print_forward_statistics() {
     ForwardCounters sum;
-    for (std::uint16_t port = 0; port < ports_.size(); ++port) {
-        const ForwardCounters counters = engine_.counters(port);
-        print(forward_statistics(port, counters));
+    for (std::size_t port = 0; port < ports_.size(); ++port) {
+        const ForwardCounters counters = engine_.counters(static_cast<std::uint16_t>(port));
+        print(forward_statistics(static_cast<unsigned>(port), counters));
         sum += counters;
     }
     print(accumulated_statistics(sum));
@@ -268,7 +268,7 @@ int Session::close() {
     }
     ports_.clear();
     if (const unsigned missing = pool_.missing(); missing != 0) {
-        std::fflush(stdout);
+        static_cast<void>(std::fflush(stdout));
         fmt::print(stderr, "sluice-testpmd: {} of {} mbufs did not come back: a driver lost them\n", missing,
                    pool_.size());
         status_ = 1;
