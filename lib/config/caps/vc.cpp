@@ -6,6 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
+// All three capabilities have this layout.
 constexpr auto vc_rows = table(0x1c, {
                                          extended_header_row,
                                          {"Port VC Capability 1", 0x04, 4, 0, 0, hardware_only},
@@ -17,30 +18,6 @@ constexpr auto vc_rows = table(0x1c, {
                                          {"Reserved", 0x18, 2, 0, 0, hardware_only},
                                          {"VC Resource Status 0", 0x1a, 2, 0, 0, hardware_only},
                                      });
-
-constexpr auto mfvc_rows = table(0x1c, {
-                                           extended_header_row,
-                                           {"Port VC Capability 1", 0x04, 4, 0, 0, hardware_only},
-                                           {"Port VC Capability 2", 0x08, 4, 0, 0, hardware_only},
-                                           {"Port VC Control", 0x0c, 2, 0, 0, kernel_owned},
-                                           {"Port VC Status", 0x0e, 2, 0, 0, hardware_only},
-                                           {"VC Resource Capability 0", 0x10, 4, 0, 0, hardware_only},
-                                           {"VC Resource Control 0", 0x14, 4, 0, 0, kernel_owned},
-                                           {"Reserved", 0x18, 2, 0, 0, hardware_only},
-                                           {"VC Resource Status 0", 0x1a, 2, 0, 0, hardware_only},
-                                       });
-
-constexpr auto vc9_rows = table(0x1c, {
-                                          extended_header_row,
-                                          {"Port VC Capability 1", 0x04, 4, 0, 0, hardware_only},
-                                          {"Port VC Capability 2", 0x08, 4, 0, 0, hardware_only},
-                                          {"Port VC Control", 0x0c, 2, 0, 0, kernel_owned},
-                                          {"Port VC Status", 0x0e, 2, 0, 0, hardware_only},
-                                          {"VC Resource Capability 0", 0x10, 4, 0, 0, hardware_only},
-                                          {"VC Resource Control 0", 0x14, 4, 0, 0, kernel_owned},
-                                          {"Reserved", 0x18, 2, 0, 0, hardware_only},
-                                          {"VC Resource Status 0", 0x1a, 2, 0, 0, hardware_only},
-                                      });
 
 } // namespace
 
@@ -66,7 +43,7 @@ const Capability mfvc_table{
     "28 and 12 for each extended VC; with an arbitration table rounded up to 16 and the table added",
     ReadKind::direct,
     WriteKind::none,
-    mfvc_rows,
+    vc_rows,
     4};
 const Capability vc9_table{
     "Virtual Channel (MFVC)",
@@ -78,7 +55,7 @@ const Capability vc9_table{
     "28 and 12 for each extended VC; with an arbitration table rounded up to 16 and the table added",
     ReadKind::direct,
     WriteKind::none,
-    vc9_rows,
+    vc_rows,
     4};
 
 } // namespace sluice::inline v1::config
