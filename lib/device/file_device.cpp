@@ -114,9 +114,12 @@ FileDevice::FileDevice(Identity identity, std::shared_ptr<AddressSpace> space, P
     , backend_(parts_.fd.get(), parts_.config_offset, parts_.config_size, name()) {}
 
 Result<> FileDevice::start_config(config::Backend& bytes, std::unique_ptr<config::Effects> effects,
-                                  const config::Facts& facts) {
+                                  const config::Facts& facts, const OpenOptions& options) {
     effects_ = std::move(effects);
-    auto config = config::Space::create(bytes, *effects_, facts);
+    if (options.observer != nullptr)
+        recorder_ = std::make_unique<config::Recorder>(bytes, *options.observer);
+    config::Backend& top = recorder_ ? static_cast<config::Backend&>(*recorder_) : bytes;
+    auto config = config::Space::create(top, *effects_, facts, options.policy);
     if (!config)
         return propagate(std::move(config));
     config_ = std::make_unique<config::Space>(std::move(*config));

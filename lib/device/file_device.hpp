@@ -10,8 +10,10 @@
 #include <sluice/base/unique_fd.hpp>
 #include <sluice/config/backend.hpp>
 #include <sluice/config/effects.hpp>
+#include <sluice/config/recorder.hpp>
 #include <sluice/config/space.hpp>
 #include <sluice/device/device.hpp>
+#include <sluice/device/open.hpp>
 #include <sluice/pci/sysfs.hpp>
 
 namespace sluice::inline v1::device {
@@ -93,7 +95,7 @@ class FileDevice : public Device {
     int fd() const noexcept { return parts_.fd.get(); }
     config::Backend& backend() noexcept { return backend_; }
     Result<> start_config(config::Backend& bytes, std::unique_ptr<config::Effects> effects,
-                          const config::Facts& facts);
+                          const config::Facts& facts, const OpenOptions& options);
 
   private:
     const FileRegion& file_region(Region region) const noexcept {
@@ -103,6 +105,7 @@ class FileDevice : public Device {
     Parts parts_;
     FileConfig backend_;
     std::unique_ptr<config::Effects> effects_;
+    std::unique_ptr<config::Recorder> recorder_;
     std::unique_ptr<config::Space> config_;
 };
 

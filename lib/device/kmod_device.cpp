@@ -202,7 +202,7 @@ class KmodDevice final : public FileDevice {
 
     static Result<std::unique_ptr<Device>> create(const pci::Function& function, const pci::Sysfs& sysfs,
                                                   OpenMark mark, std::shared_ptr<KmodGroup> group,
-                                                  bool seal_floor);
+                                                  const OpenOptions& options);
 
     Interrupts& interrupts() noexcept override { return interrupts_; }
     Result<> reset() override;
@@ -258,7 +258,7 @@ Result<UniqueFd> get_device(const KmodGroup& group, const std::string& bdf) {
 
 Result<std::unique_ptr<Device>> KmodDevice::create(const pci::Function& function, const pci::Sysfs& sysfs,
                                                    OpenMark mark, std::shared_ptr<KmodGroup> group,
-                                                   bool seal_floor) {
+                                                   const OpenOptions& options) {
     const std::string bdf = function.address.to_string();
     auto fd = get_device(*group, bdf);
     if (!fd)
@@ -292,11 +292,11 @@ Result<std::unique_ptr<Device>> KmodDevice::create(const pci::Function& function
     facts->intx_supported = info.irq_pin != 0;
     auto config = std::make_unique<KmodConfig>(device->fd(), device->backend(), bdf);
     KmodConfig& bytes = *config;
-    auto started = device->start_config(bytes, std::move(config), *facts);
+    auto started = device->start_config(bytes, std::move(config), *facts, options);
     if (!started)
         return propagate(std::move(started));
     device->interrupts_.follow(&device->config());
-    auto handed = device->hand_floor_down(seal_floor);
+    auto handed = device->hand_floor_down(options.seal_floor);
     if (!handed)
         return propagate(std::move(handed));
     return device;
@@ -396,7 +396,7 @@ Result<std::unique_ptr<Device>> open_kmod(const pci::Function& function, const p
     auto group = use_group(places, function, options);
     if (!group)
         return propagate(std::move(group));
-    return KmodDevice::create(function, sysfs, std::move(mark), std::move(*group), options.seal_floor);
+    return KmodDevice::create(function, sysfs, std::move(mark), std::move(*group), options);
 }
 
 Result<std::shared_ptr<AddressSpace>> new_kmod_space(const pci::Function& function) {

@@ -127,7 +127,8 @@ class VfioDevice final : public FileDevice {
         , can_reset_((info.flags & VFIO_DEVICE_FLAGS_RESET) != 0) {}
 
     static Result<std::unique_ptr<Device>> create(const pci::Function& function, const pci::Sysfs& sysfs,
-                                                  OpenMark mark, VfioSpace::Use use);
+                                                  OpenMark mark, VfioSpace::Use use,
+                                                  const OpenOptions& options);
 
     Interrupts& interrupts() noexcept override { return interrupts_; }
     Result<> reset() override;
@@ -166,7 +167,8 @@ Result<FileRegion> ask_region(int fd, std::uint32_t index, const pci::Function& 
 }
 
 Result<std::unique_ptr<Device>> VfioDevice::create(const pci::Function& function, const pci::Sysfs& sysfs,
-                                                   OpenMark mark, VfioSpace::Use use) {
+                                                   OpenMark mark, VfioSpace::Use use,
+                                                   const OpenOptions& options) {
     const std::string bdf = function.address.to_string();
     UniqueFd fd(::ioctl(use.group_fd(), VFIO_GROUP_GET_DEVICE_FD, bdf.c_str()));
     if (!fd)
@@ -199,7 +201,8 @@ Result<std::unique_ptr<Device>> VfioDevice::create(const pci::Function& function
     auto facts = facts_of(function, sysfs, device->backend());
     if (!facts)
         return propagate(std::move(facts));
-    auto started = device->start_config(device->backend(), std::make_unique<VfioEffects>(bdf), *facts);
+    auto started =
+        device->start_config(device->backend(), std::make_unique<VfioEffects>(bdf), *facts, options);
     if (!started)
         return propagate(std::move(started));
     device->interrupts_.follow(&device->config());
@@ -288,7 +291,7 @@ Result<std::unique_ptr<Device>> open_vfio(const pci::Function& function, const p
     if (!use)
         return propagate(std::move(use));
     places.groups[*function.group] = use->space();
-    return VfioDevice::create(function, sysfs, std::move(mark), std::move(*use));
+    return VfioDevice::create(function, sysfs, std::move(mark), std::move(*use), options);
 }
 
 Result<std::shared_ptr<AddressSpace>> new_vfio_space() {

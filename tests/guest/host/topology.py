@@ -26,6 +26,7 @@ class Role:
     device: str = ""      # empty: the NIC model under test
     beside: str = ""      # a role before this one: this is function 1 of its slot, and they share an IOMMU group
     wire: str = ""        # roles of one machine on the same wire share a hub; "host" is a socket to a host process
+    needs: tuple = ()     # arguments of QEMU that must stand before the device's
 
 
 TOPOLOGIES = {
@@ -41,6 +42,22 @@ TOPOLOGIES = {
     # what the module's own suite needs: also function reset, vendor capabilities, error reporting, and a group of two
     "kmod": (Role("nic", "e1000e"), Role("edu", "edu"), Role("flr", "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile=,aer=on"),
              Role("pair0", "e1000e"), Role("pair1", "e1000e", beside="pair0")),
+    # three kinds of config space: PCI Express with everything common, vendor capabilities and function reset, and conventional PCI
+    "config_diff": (Role("nic", "e1000e"), Role("flr", "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile=,aer=on"),
+                    Role("edu", "edu")),
+    # as many kinds of config space as QEMU 10 has: each with other capabilities, or with none
+    "config_devices": (
+        Role("nic", "e1000e"), Role("edu", "edu"), Role("igb", "igb"), Role("vmxnet3", "vmxnet3"),
+        Role("flr", "virtio-net-pci,disable-legacy=on,iommu_platform=on,romfile=,aer=on,ats=on"),
+        Role("rng", "virtio-rng-pci"),
+        Role("nvme", "nvme,serial=1,subsys=subsys0,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=6,msix_qsize=8",
+             needs=("-device", "nvme-subsys,id=subsys0,nqn=subsys0")),
+        Role("xhci", "qemu-xhci"), Role("ehci", "usb-ehci"), Role("ahci", "ich9-ahci"), Role("hda", "ich9-intel-hda"),
+        Role("rtl8139", "rtl8139"), Role("e1000", "e1000"), Role("i82559", "i82559c"), Role("tulip", "tulip"),
+        Role("megasas", "megasas-gen2"), Role("pvscsi", "pvscsi"), Role("mptsas", "mptsas1068"), Role("lsi", "lsi53c895a"),
+        Role("ivshmem", "ivshmem-plain,memdev=ivshmem", needs=("-object", "memory-backend-ram,id=ivshmem,size=1M")),
+        Role("sdhci", "sdhci-pci"), Role("testdev", "pci-testdev"), Role("tpci200", "tpci200"), Role("esb", "i6300esb"),
+    ),
     "none": (),
 }
 
@@ -72,6 +89,7 @@ class Devices:
     def add_device(self, role, device, hubs, key):
         slot = self.next_slot
         self.next_slot += 1
+        self.arguments += role.needs
         self.arguments += ["-device", f"pcie-root-port,id=port{slot},chassis={slot},slot={slot},addr={slot:#x}"]
         netdev = ""
         if role.wire == "host":

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include <sluice/base/error.hpp>
+#include <sluice/config/policy.hpp>
+#include <sluice/config/recorder.hpp>
 #include <sluice/device/device.hpp>
 
 namespace sluice::inline v1::pci {
@@ -31,6 +33,13 @@ struct OpenOptions {
 
     /// sluice-pci: close the floor behind the engine's mask, for as long as the device is open.
     bool seal_floor = false;
+
+    /// Whose rules the config space follows; the kernels' are for comparison with vfio-pci.
+    config::Policy policy = config::Policy::strict;
+
+    /// Told of each access that the engine makes below itself, once the device is open; must outlive it.
+    /// Null: nobody.
+    config::Observer* observer = nullptr;
 };
 
 /// Opens the device at `address`. Errors say why a device cannot be used and what to do: ENODEV no such

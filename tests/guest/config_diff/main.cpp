@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// config_diff: what the engine answers beside what vfio-pci answers, on one device. Run by the suites
+// config_diff.
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "compare.hpp"
+#include "fields.hpp"
+#include "flr.hpp"
+#include "record.hpp"
+#include "subject.hpp"
+
+using namespace sluice;
+using namespace sluice::configdiff;
+
+namespace {
+
+constexpr int exit_good = 0;
+constexpr int exit_differs = 1;
+constexpr int exit_wrong = 2;
+
+int complain(const Error& error) {
+    fmt::print(stderr, "config_diff: {}\n", error.message());
+    return exit_wrong;
+}
+
+int run_device(Route route, const std::string& bdf, const std::string& path, const Plan& plan) {
+    auto subject = open_subject(route, bdf, running_policy());
+    if (!subject)
+        return complain(subject.error());
+    auto image = hardware(bdf);
+    if (!image)
+        return complain(image.error());
+    auto record = run(**subject, route, plan, std::move(*image));
+    if (!record)
+        return complain(record.error());
+    if (auto saved = save(*record, path); !saved)
+        return complain(saved.error());
+    fmt::print("{} {}: {} answers\n", bdf, name(route), record->answers.size());
+    return exit_good;
+}
+
+int compare_files(const std::string& kernel_path, const std::string& other_path) {
+    auto kernel = load(kernel_path);
+    if (!kernel)
+        return complain(kernel.error());
+    auto other = load(other_path);
+    if (!other)
+        return complain(other.error());
+    const Comparison result = compare(*kernel, *other);
+    if (!result.unequal_start.empty()) {
+        fmt::print("not comparable: {}\n", result.unequal_start);
+        return exit_wrong;
+    }
+    for (const std::string& line : result.unexplained)
+        fmt::print("  {}\n", line);
+    const std::vector<std::string> lines = field_lines(result.explained, kernel->image, running_policy());
+    if (!lines.empty())
+        fmt::print("  vfio-pci lets these bits through, and the module's floor does not:\n");
+    for (const std::string& line : lines)
+        fmt::print("    {}\n", line);
+    fmt::print("{} answers of {}: {} differ and are explained, {} differ\n", result.answers,
+               name(other->route), result.explained_answers, result.unexplained_answers);
+    return result.good() ? exit_good : exit_differs;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Holds the permission engine against vfio-pci on one device.", "config_diff");
+    app.require_subcommand(1);
+    std::string route_text;
+    std::string first;
+    std::string second;
+    Plan plan;
+    CLI::App* running = app.add_subcommand("run", "make the accesses and keep the answers");
+    running->add_option("ROUTE", route_text, "kernel, engine or twice")->required();
+    running->add_option("BDF", first, "the function")->required();
+    running->add_option("FILE", second, "for the answers")->required();
+    running->add_option("--seed", plan.seed, "which places and values");
+    running->add_option("--percent", plan.percent, "how many of the places")->check(CLI::Range(1, 100));
+    CLI::App* comparing = app.add_subcommand("compare", "hold a run against vfio-pci's");
+    comparing->add_option("KERNEL", first, "vfio-pci's answers")->required();
+    comparing->add_option("OTHER", second, "the other's answers")->required();
+    CLI::App* resetting = app.add_subcommand("flr", "count the resets of one write");
+    resetting->add_option("ROUTE", route_text, "kernel, engine or twice")->required();
+    resetting->add_option("BDF", first, "a virtio function")->required();
+    CLI11_PARSE(app, argc, argv);
+    if (comparing->parsed())
+        return compare_files(first, second);
+    const auto route = parse_route(route_text);
+    if (!route)
+        return complain(Error(EINVAL, "no such route: kernel, engine or twice", route_text));
+    if (resetting->parsed())
+        return one_reset_for_one_write(*route, first) ? exit_good : exit_differs;
+    return run_device(*route, first, second, plan);
+}

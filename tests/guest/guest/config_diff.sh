@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What the suites config_diff and config_diff_all share; lib.sh comes first. Variables: seed, percent.
+
+readonly DIFF=$TREE/build/tests/guest/config_diff/config_diff
+readonly KNOWN_KERNELS=$TREE/tests/guest/config_diff/kernels
+
+# The kernel as the file of recorded ones names it: release and Debian version.
+running_kernel() { echo "$(uname -r) $(uname -v | sed -nE 's/.*Debian ([^ ]+).*/\1/p')"; }
+# blame: who is at fault for a difference.
+blame() {
+    if grep -qxF "$(running_kernel)" "$KNOWN_KERNELS"; then
+        echo 'engine wrong'
+    else
+        echo 'kernel changed, or engine wrong'
+    fi
+}
+# kernel_is_recorded: a kernel whose vfio-pci nobody has held the engine against fails for that alone.
+kernel_is_recorded() {
+    grep -qxF "$(running_kernel)" "$KNOWN_KERNELS" || {
+        echo "kernel changed: '$(running_kernel)' is not in tests/guest/config_diff/kernels; run ./run config-diff, and record it there when it passes"
+        return 1
+    }
+}
+
+# answers ROUTE NAME BDF
+answers() { timeout 600 "$DIFF" run "$1" "$3" "/tmp/$2.$1" --seed "${seed:-1}" --percent "${percent:-100}"; }
+
+# held_against ROUTE CASE NAME: the other run of a device against vfio-pci's.
+held_against() {
+    local output status=0
+    output=$("$DIFF" compare "/tmp/$3.kernel" "/tmp/$3.$1" 2>&1) || status=$?
+    printf '%s, %s:\n%s\n' "$3" "$1" "$output"
+    case $status in
+    0) pass "$2" ;;
+    1) fail "$2" "$(blame): $(grep -m1 'answer ' <<< "$output")" || true ;;
+    *) fail "$2" "$(tail -n 1 <<< "$output")" || true ;;
+    esac
+}
+
+# config_diff NAME BDF: cases NAME and NAME_twice.
+config_diff() {
+    local name=$1 bdf=$2 output
+    if ! output=$(sysfs_bind vfio-pci "$bdf" && answers kernel "$name" "$bdf" && answers twice "$name" "$bdf" &&
+        sysfs_bind sluice-pci "$bdf" && answers engine "$name" "$bdf" 2>&1); then
+        fail "$name" "$bdf cannot be run: $(tail -n 1 <<< "$output")" || true
+        return 0
+    fi
+    held_against engine "$name" "$name"
+    held_against twice "${name}_twice" "$name"
+    sysfs_unbind "$bdf"
+    rm -f "/tmp/$name".*
+}
