@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sends what arrives at one port out of the other: forward -l 0 -m 256 --no-pci
+// Sends what arrives at one port out of the other: forward -l 0 -m 256 --no-pci -- URI URI
 #include <cstdio>
 
 #include <rte_eal.h>
@@ -7,10 +7,11 @@
 #include <sluice/net/port.hpp>
 
 int main(int argc, char** argv) {
-    if (rte_eal_init(argc, argv) < 0)
+    const int eal = rte_eal_init(argc, argv);
+    if (eal < 0 || argc < eal + 3)
         return 2;
-    auto in = sluice::net::open("pci:0000:01:00.0", {.promiscuous = true});
-    auto out = sluice::net::open("pci:0000:02:00.0");
+    auto in = sluice::net::open(argv[eal + 1], {.promiscuous = true});
+    auto out = sluice::net::open(argv[eal + 2]);
     if (!in || !out)
         return std::puts((in ? out : in).error().message().c_str()), 2;
     for (;;) {
