@@ -8,10 +8,14 @@ namespace sluice::inline v1::config {
 
 /// Says of each byte how many from it on may be accessed together: those of its dword with the same key.
 void Space::State::join_bytes() noexcept {
-    for (std::uint32_t offset = size; offset-- != 0;) {
-        const bool joined = offset % 4 != 3 && byte_rules[offset + 1].key == byte_rules[offset].key;
-        byte_rules[offset].together =
-            joined ? static_cast<std::uint8_t>(byte_rules[offset + 1].together + 1) : 1;
+    for (std::uint32_t block = 0; block < size; block += block_size) {
+        if (!touched[block / block_size])
+            continue;
+        for (std::uint32_t offset = block + block_size; offset-- != block;) {
+            const bool joined = offset % 4 != 3 && byte_rules[offset + 1].key == byte_rules[offset].key;
+            byte_rules[offset].together =
+                joined ? static_cast<std::uint8_t>(byte_rules[offset + 1].together + 1) : 1;
+        }
     }
 }
 

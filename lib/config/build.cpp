@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Building the shadow: the header, what the system knows better, then the two lists.
+#include <algorithm>
 #include <cerrno>
 
 #include "state.hpp"
@@ -76,15 +77,25 @@ void Space::State::clear_power_events(std::uint32_t offset) noexcept {
     shadow_set(offset + 4, 2, shadow_get(offset + 4, 2) & ~pme_status_and_enable);
 }
 
+/// Leaves every byte to nobody, as join_bytes() would join them.
+void Space::State::disown_all() noexcept {
+    std::fill_n(owner.begin(), size, owner_none);
+    for (auto* bytes : {&shadow, &virt, &kept, &passed, &clears})
+        std::fill_n(bytes->begin(), size, std::uint8_t{0});
+    const WriteKind write = has(Rule::unowned_read_only) ? WriteKind::none : WriteKind::raw;
+    for (std::uint32_t offset = 0; offset < block_size; ++offset)
+        byte_rules[offset] = {owner_none, 0, ReadKind::raw, write, static_cast<std::uint8_t>(4 - offset % 4)};
+    for (std::uint32_t block = block_size; block < size; block += block_size)
+        std::copy_n(byte_rules.begin(), block_size, byte_rules.begin() + block);
+}
+
 Result<void> Space::State::build() {
     size = backend->size();
     if (size != conventional_size && size != extended_size)
         return fail(EINVAL, "configuration space is neither 256 nor 4096 bytes: the backend is broken");
-    owner.fill(owner_none);
+    disown_all();
     for (std::uint32_t offset = 0; offset < header::end; ++offset)
         owner[offset] = 0;
-    const WriteKind unowned_write = has(Rule::unowned_read_only) ? WriteKind::none : WriteKind::raw;
-    byte_rules.fill({owner_none, 0, ReadKind::raw, unowned_write, 1});
     touch(0, header::end);
 
     if (auto filled = fill(0, header::end); !filled)

@@ -7,7 +7,7 @@ namespace sluice::inline v1::config {
 namespace {
 
 constexpr ByteRule unowned(bool read_only) {
-    return {owner_none, 0, ReadKind::raw, read_only ? WriteKind::none : WriteKind::raw};
+    return {owner_none, 0, ReadKind::raw, read_only ? WriteKind::none : WriteKind::raw, 1};
 }
 
 constexpr std::uint16_t last_extended_id = 0x2e;
@@ -57,7 +57,7 @@ std::uint32_t Space::State::flatten_owned(std::uint32_t offset, std::uint32_t st
         set_masks(offset, {});
         byte_rules[offset] = unowned(has(Rule::unowned_read_only));
         if (id == owner_virtual)
-            byte_rules[offset] = {owner_virtual, 0, ReadKind::shadow, WriteKind::shadow};
+            byte_rules[offset] = {owner_virtual, 0, ReadKind::shadow, WriteKind::shadow, 1};
         return start;
     }
     if (id == 0)

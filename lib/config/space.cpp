@@ -9,7 +9,7 @@
 namespace sluice::inline v1::config {
 
 Result<Space> Space::create(Backend& backend, Effects& effects, const Facts& facts, Policy policy) {
-    auto state = std::make_unique<State>();
+    auto state = std::make_unique_for_overwrite<State>(); // which fills what has a size, once that is known
     state->backend = &backend;
     state->effects = &effects;
     state->facts = facts;
@@ -309,7 +309,7 @@ Result<void> Space::assign(std::uint32_t offset, std::uint32_t length, std::uint
             const bool own = owner == owner_virtual;
             state.byte_rules[byte] = {owner, static_cast<std::uint16_t>(byte),
                                       own ? ReadKind::shadow : ReadKind::raw,
-                                      own ? WriteKind::shadow : WriteKind::none};
+                                      own ? WriteKind::shadow : WriteKind::none, 1};
             state.set_masks(byte, {});
         }
     }

@@ -55,11 +55,11 @@ inline constexpr std::uint16_t dvsec = 0x23;
 
 /// How one byte is treated. Bytes are accessed together while their `key` is equal.
 struct ByteRule {
-    std::uint16_t key = 0;   ///< bytes with one key may be accessed in one piece
-    std::uint16_t start = 0; ///< where the byte's capability begins
-    ReadKind read = ReadKind::raw;
-    WriteKind write = WriteKind::raw;
-    std::uint8_t together = 1; ///< bytes from this one to the end of its dword that have its key
+    std::uint16_t key;   ///< bytes with one key may be accessed in one piece
+    std::uint16_t start; ///< where the byte's capability begins
+    ReadKind read;
+    WriteKind write;
+    std::uint8_t together; ///< bytes from this one to the end of its dword that have its key: join_bytes()
 };
 
 struct Space::State {
@@ -71,15 +71,16 @@ struct Space::State {
     std::uint32_t size = 0;
 
     // By byte of configuration space, for `size` of them; in place, so that an access finds them at once.
+    // What lies behind is never read; disown_all() fills the rest.
     template <typename T>
     using PerByte = std::array<T, extended_size>;
-    PerByte<std::uint8_t> owner{};
-    PerByte<std::uint8_t> shadow{};
-    PerByte<std::uint8_t> virt{};   ///< bits that are read from the shadow
-    PerByte<std::uint8_t> kept{};   ///< bits that a write changes in the shadow
-    PerByte<std::uint8_t> passed{}; ///< bits that a write changes in hardware
-    PerByte<std::uint8_t> clears{}; ///< bits that a merged write must not set unless the user did
-    PerByte<ByteRule> byte_rules{};
+    PerByte<std::uint8_t> owner;
+    PerByte<std::uint8_t> shadow;
+    PerByte<std::uint8_t> virt;   ///< bits that are read from the shadow
+    PerByte<std::uint8_t> kept;   ///< bits that a write changes in the shadow
+    PerByte<std::uint8_t> passed; ///< bits that a write changes in hardware
+    PerByte<std::uint8_t> clears; ///< bits that a merged write must not set unless the user did
+    PerByte<ByteRule> byte_rules;
     static constexpr std::uint32_t block_size = 64;
     std::array<bool, extended_size / block_size> touched{}; ///< blocks with bytes that have an owner
 
@@ -108,6 +109,7 @@ struct Space::State {
 
     // Building (build.cpp, lengths.cpp, walk_kernel.cpp, walk_strict.cpp, flatten.cpp).
     Result<void> build();
+    void disown_all() noexcept;
     Result<void> fill(std::uint32_t offset, std::uint32_t length);
     void clear_power_events(std::uint32_t offset) noexcept;
     void probe_extended();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sluice/config/tables.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "caps/caps.hpp"
@@ -90,15 +92,17 @@ std::span<const Capability* const> all_tables() noexcept {
 }
 
 ByteMasks masks_at(const Capability& table, std::uint32_t offset, RuleSet rules) noexcept {
-    for (const Row& row : table.rows) {
-        if (offset < row.offset || offset >= row.offset + row.width)
-            continue;
-        const unsigned shift = 8 * (offset - row.offset);
-        return {static_cast<std::uint8_t>(row.virt_under(rules) >> shift),
-                static_cast<std::uint8_t>(row.write_under(rules) >> shift),
-                static_cast<std::uint8_t>(row.clears >> shift)};
-    }
-    return {};
+    const auto behind = std::upper_bound(table.rows.begin(), table.rows.end(), offset,
+                                         [](std::uint32_t at, const Row& row) { return at < row.offset; });
+    if (behind == table.rows.begin())
+        return {};
+    const Row& row = *std::prev(behind);
+    const unsigned shift = 8 * (offset - row.offset);
+    if (shift >= 8U * row.width)
+        return {};
+    return {static_cast<std::uint8_t>(row.virt_under(rules) >> shift),
+            static_cast<std::uint8_t>(row.write_under(rules) >> shift),
+            static_cast<std::uint8_t>(row.clears >> shift)};
 }
 
 } // namespace sluice::inline v1::config

@@ -40,6 +40,7 @@ struct List {
 
 void set_bytes(Space::State& state, std::uint32_t from, std::uint32_t to, const ByteRule& rule,
                std::uint8_t owner) {
+    state.touch(from, to - from);
     for (std::uint32_t byte = from; byte < to; ++byte) {
         state.byte_rules[byte] = rule;
         state.owner[byte] = owner;
@@ -52,7 +53,8 @@ void hide(Space::State& state, const Header& header, std::uint32_t limit, const 
     if (table != nullptr && table->length != 0)
         end = std::min<std::uint32_t>(limit, header.offset + table->length);
     const auto key = static_cast<std::uint16_t>(hidden_key + header.offset);
-    set_bytes(state, header.offset, end, {key, header.offset, ReadKind::zero, WriteKind::none}, owner_none);
+    set_bytes(state, header.offset, end, {key, header.offset, ReadKind::zero, WriteKind::none, 1},
+              owner_none);
 }
 
 /// Gives a visible capability its bytes.
@@ -63,6 +65,7 @@ Result<void> claim(Space::State& state, const Header& header, std::uint32_t leng
         state.report(limit == end ? DiagnosticKind::overrun : DiagnosticKind::cut, header.offset, header.id);
         length = limit - header.offset;
     }
+    state.touch(header.offset, length);
     for (std::uint32_t byte = header.offset; byte < header.offset + length; ++byte) {
         state.owner[byte] = static_cast<std::uint8_t>(header.id);
         state.flatten(byte, header.offset, table);
@@ -138,7 +141,7 @@ Result<void> Space::State::walk_standard_strict() {
 }
 
 Result<void> Space::State::walk_extended_strict() {
-    constexpr std::uint32_t next_mask = 0xffcU << 20;
+    constexpr std::uint32_t next_mask = 0xfffU << 20;
     if (size == conventional_size)
         return {};
     List list;
@@ -159,7 +162,7 @@ Result<void> Space::State::walk_extended_strict() {
             report(DiagnosticKind::loop, offset);
             break;
         }
-        offset = (*head & next_mask) >> 20;
+        offset = *head >> 20 & ~3U;
     }
     extended = !list.headers.empty();
 
@@ -175,7 +178,7 @@ Result<void> Space::State::walk_extended_strict() {
             hide(*this, header, limit, table != nullptr && !table->visible ? table : nullptr);
             if (header.offset == conventional_size) {
                 set_bytes(*this, conventional_size, conventional_size + 4,
-                          {conventional_size, conventional_size, ReadKind::placeholder, WriteKind::none},
+                          {conventional_size, conventional_size, ReadKind::placeholder, WriteKind::none, 1},
                           owner_none);
                 shadow_set(conventional_size, 4, 0);
             }

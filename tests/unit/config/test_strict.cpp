@@ -36,6 +36,15 @@ TEST(Strict, mask_pointers) {
     function.image.bytes()[0x34] = 0x40;
     function.image.bytes()[0x20] = 0x01;
     EXPECT_EQ(function.open(Policy::kernel_6_1).owners()[0x20], 0x01);
+
+    Function wide(4096);
+    add_express(wide);
+    wide.extended(0x100, 0x03).extended(0x140, 0x0e);
+    wide.set_hardware(0x100, 4, 0x14310003); // reserved bits of the pointers are set
+    wide.set_hardware(0x140, 4, 0x0031000e);
+    EXPECT_EQ(*wide.open().read32(0x100) >> 20, 0x140U);
+    EXPECT_EQ(*wide.open().read32(0x140) >> 20, 0U);
+    EXPECT_EQ(*wide.open(Policy::kernel_6_1).read32(0x140) >> 20, 3U);
 }
 
 TEST(Strict, stop_at_repeat) {
