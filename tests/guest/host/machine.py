@@ -18,6 +18,7 @@ from . import LabError, cache, children, initramfs, topology
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 BOOT_SECONDS = 90
+COUNTER = cache.HERE.parent.parent / "build/tests/guest/beside/libcount_marked.so"
 
 
 class GuestDied(Exception):
@@ -29,7 +30,12 @@ class Config:
     """What makes two guests the same machine."""
     kernel: str
     qemu: str
-    options: tuple = ()   # of: intremap=off, aw-bits=48, iommu=none
+    options: tuple = ()   # of: intremap=off, aw-bits=48, iommu=none, count=on
+
+    @property
+    def counts(self):
+        """Instructions are counted (tests/guest/beside/count_marked.c): one virtual CPU, emulated, whose time they are."""
+        return "count=on" in self.options
 
     def __str__(self):
         return " ".join([f"Linux {self.kernel} on QEMU {self.qemu}", *self.options])
@@ -128,17 +134,19 @@ class Guest:
 
     def arguments(self, kernel):
         options = dict(option.split("=", 1) for option in self.config.options)
+        options.pop("count", "")
         iommu = [] if options.pop("iommu", "") == "none" else [
             "-device", "intel-iommu," + ",".join(f"{key}={value}" for key, value in {"intremap": "on", "caching-mode": "on", **options}.items())]
         # QEMU 7.2 emulates cmpxchg16b so that newer kernels die at boot; they do without it.
-        cpu = "host" if accelerator() == "kvm" else "max,cx16=off" if (self.config.qemu, kernel.name) == ("7.2", "6.12") else "max"
+        cpu = "host" if self.accelerator == "kvm" else "max,cx16=off" if (self.config.qemu, kernel.name) == ("7.2", "6.12") else "max"
         # no_timer_check: on a busy machine the kernel's own count of timer interrupts at boot comes out too low, and it panics.
         # init_on_alloc: virtiofsd writes the guest's memory behind the emulator's back, and a page that the guest itself
         # stores to before its use is translated afresh.
         append = (f"console=ttyS0 quiet panic=-1 no_timer_check intel_iommu=on init_on_alloc=1 "
                   f"lab.agent={cache.HERE}/guest/agent lab.modules={kernel.modules}")
-        return ["-machine", "q35,kernel-irqchip=split,memory-backend=memory", "-accel", accelerator(), "-cpu", cpu,
-                "-object", f"memory-backend-memfd,id=memory,size={self.MEMORY},share=on", "-m", self.MEMORY, "-smp", "2",
+        return ["-machine", "q35,kernel-irqchip=split,memory-backend=memory", "-accel", self.accelerator, "-cpu", cpu,
+                "-object", f"memory-backend-memfd,id=memory,size={self.MEMORY},share=on", "-m", self.MEMORY,
+                *self.processors(),
                 "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
                 "-chardev", f"socket,id=channel,path={self.folder}/channel,server=on,wait=off", "-serial", "chardev:channel",
                 "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
@@ -147,6 +155,21 @@ class Guest:
                 "-device", "vhost-user-fs-pci,chardev=root,tag=hostroot,queue-size=1024,addr=0x2",
                 *self.devices.arguments,
                 "-kernel", str(kernel.image), "-initrd", str(self.folder / "initramfs"), "-append", append]
+
+    @property
+    def accelerator(self):
+        return "tcg" if self.config.counts else accelerator()
+
+    @property
+    def counts_path(self):
+        return self.folder / "counts"
+
+    def processors(self):
+        if not self.config.counts:
+            return ["-smp", "2"]
+        if not COUNTER.exists():
+            raise LabError(f"{COUNTER} is not built: './run build'")
+        return ["-smp", "1", "-icount", "shift=4", "-plugin", f"{COUNTER},out={self.counts_path}"]
 
     def connect(self, name):
         path = str(self.folder / name)

@@ -23,6 +23,7 @@ class Outcome:
     job: object
     cases: list = dataclasses.field(default_factory=list)
     cell: dict = dataclasses.field(default_factory=dict)
+    rows: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, name, passed, reason=""):
@@ -72,7 +73,7 @@ class Runner:
             except machine.GuestDied as death:
                 raise machine.GuestDied(f"{death}\n{guest.tail()}") from None
             self.boots.append(time.monotonic() - begun)
-            self.say(f"{config}: up in {self.boots[-1]:.1f} s ({machine.accelerator()})")
+            self.say(f"{config}: up in {self.boots[-1]:.1f} s ({guest.accelerator})")
             service = services.Services(guest)
             try:
                 while jobs:
@@ -91,7 +92,9 @@ class Runner:
                 if kind == "case":
                     self.take_case(outcome, rest)
                 elif kind == "cell":
-                    outcome.cell = dict(word.split("=", 1) for word in rest.split() if "=" in word)
+                    outcome.cell = facts(rest)
+                elif kind == "row":
+                    outcome.rows.append(facts(rest))
                 elif kind == "host":
                     service.request(job, rest)
                 elif kind == "done":
@@ -131,6 +134,10 @@ class Runner:
             self.say(f"  FAILED {case.name}: {case.reason}")
 
 
+def facts(text):
+    return dict(word.split("=", 1) for word in text.split() if "=" in word)
+
+
 def check_cell(outcome):
     """A job of the matrix must have run in the cell that it stands for, as sysfs and the open port say."""
     cell = outcome.job.cell
@@ -141,9 +148,9 @@ def check_cell(outcome):
     outcome.add("cell", not wrong, "; ".join(wrong))
 
 
-def save(path, cases):
+def save(path, cases, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"cases": [dataclasses.asdict(case) for case in cases]}, indent=1) + "\n")
+    path.write_text(json.dumps({"cases": [dataclasses.asdict(case) for case in cases], "rows": rows}, indent=1) + "\n")
 
 
 LOGS = module.TREE / "build/logs/guest"

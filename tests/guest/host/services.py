@@ -3,6 +3,7 @@
 
     frames COMMAND…       a command of host/frames.py, which stands at the wires of the suite's topology
     qmp COMMAND [JSON]    a command for QEMU
+    counts                what the counting plugin wrote since it was last asked (suites that declare count=on)
 """
 import json
 import selectors
@@ -16,12 +17,12 @@ class Services:
     """Those of one boot; a peer process for each topology with wires lives as long as the guest."""
 
     def __init__(self, guest):
-        self.guest, self.peers = guest, {}
+        self.guest, self.peers, self.counted = guest, {}, 0
 
     def request(self, job, text):
         verb, _, rest = text.partition(" ")
         try:
-            {"frames": self.frames, "qmp": self.qmp}[verb](job, rest)
+            {"frames": self.frames, "qmp": self.qmp, "counts": self.counts}[verb](job, rest)
         except (KeyError, ValueError, OSError) as error:
             self.answer([f"error {verb}: {error!r}"])
 
@@ -33,6 +34,11 @@ class Services:
     def qmp(self, _job, rest):
         command, _, arguments = rest.partition(" ")
         self.answer([json.dumps(self.guest.qmp(command, **json.loads(arguments or "{}")))])
+
+    def counts(self, _job, _rest):
+        lines = self.guest.counts_path.read_text().splitlines()
+        self.answer(lines[self.counted:])
+        self.counted = len(lines)
 
     def frames(self, job, rest):
         key = (job.suite.topology, job.model)

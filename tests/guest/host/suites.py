@@ -8,7 +8,7 @@ A suite is one script in suites/. Lines `#@ key: value` at its top declare:
     model      a name of topology.MODELS, the NIC under test (default e1000e)
     matrix     yes                  one job for each cell of the file `matrix` instead
     transports vfio sluice_pci      of the matrix, only these (default: all)
-    machine    intremap=off …       options of the emulated IOMMU; iommu=none: there is none
+    machine    intremap=off …       options of the emulated IOMMU; iommu=none: there is none; count=on: instructions are counted
     seconds    time limit (default 60)
     cases      names that must all be reported; one that is missing is a failure
     allow      a pattern of kernel log lines that are no failure here

@@ -17,6 +17,7 @@ MODELS = {
 }
 # The guest kernel's own NIC: not behind the IOMMU, where virtio is half as fast and loses frames with a long ring.
 KERNEL_NIC = "virtio-net-pci,disable-legacy=on,romfile=,rx_queue_size=1024"
+WHOLE_BURSTS = ",ioeventfd=off,tx=timer"
 QEMU10_ONLY = {"igb"}
 
 
@@ -58,6 +59,11 @@ TOPOLOGIES = {
         Role("ivshmem", "ivshmem-plain,memdev=ivshmem", needs=("-object", "memory-backend-ram,id=ivshmem,size=1M")),
         Role("sdhci", "sdhci-pci"), Role("testdev", "pci-testdev"), Role("tpci200", "tpci200"), Role("esb", "i6300esb"),
     ),
+    # two NICs of each kind on a wire of their own. virtio's transmit timer keeps bursts whole: the device takes one at once
+    "beside": tuple(Role(f"{name}_{end}", f"{MODELS[model]}{options}", wire=name)
+                    for name, model, options in (("e1000e", "e1000e", ""), ("e1000", "e1000", ""),
+                                                 ("virtio", "virtio", WHOLE_BURSTS), ("plain", "virtio", WHOLE_BURSTS + ",mrg_rxbuf=off"))
+                    for end in ("left", "right")),
     "none": (),
 }
 

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes the table of ours beside DPDK's drivers into a document, from what the guest suite `beside` counted.
+
+usage: table.py RESULTS DOCUMENT   between the lines <!-- beside: begin --> and <!-- beside: end --> of the document
+"""
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+TREE = pathlib.Path(__file__).resolve().parents[3]
+BEGIN, END = "<!-- beside: begin -->", "<!-- beside: end -->"
+NICS = {"e1000e": "82574L (e1000e)", "e1000": "82540EM (e1000)", "virtio": "virtio-net, mergeable buffers", "plain": "virtio-net, one buffer a frame"}
+PATHS = {"dpdk": "DPDK `{driver}` on vfio-pci", "vfio": "ours on vfio-pci", "vfio-base": "ours on vfio-pci, without AVX2",
+         "sluice_pci": "ours on sluice-pci", "sluice_pci-base": "ours on sluice-pci, without AVX2"}
+
+
+def figures(runs):
+    """Of one row: its median run, and how far the runs lie apart."""
+    def each(key):
+        return [int(run[key]) / int(run["packets"]) for run in runs]
+    per_packet = each("instructions")
+    return {"driver": runs[0]["driver"], "runs": len(runs), "instructions": statistics.median(per_packet),
+            "spread": max(per_packet) - min(per_packet), "wide": statistics.median(each("wide")),
+            "memory": statistics.median(a + b for a, b in zip(each("loads"), each("stores"))),
+            "lines": statistics.median(each("lines")),
+            "doorbells": statistics.median(int(run["device_writes"]) / int(run["times"]) for run in runs),
+            "burst": sum(int(run["packets"]) for run in runs) / sum(int(run["turns"]) for run in runs)}
+
+
+def lines(rows, qemu, commit):
+    measured = {}
+    for row in rows:
+        measured.setdefault((row["nic"], row["path"]), []).append(row)
+    first = rows[0]
+    packets = sorted({int(row["packets"]) for row in rows})
+    yield (f"Linux {first['kernel']}, QEMU {qemu}, DPDK {first['dpdk']}, ours by {first['compiler']} for corei7, as Debian's DPDK is; "
+           f"drivers as of commit {commit}. {'/'.join(map(str, packets))} frames a run, ring 256, pool 8,191 with cache 256.")
+    yield ""
+    yield "| NIC | Path | Code that ran | Instructions | of DPDK's | Loads and stores | Lines | Doorbells a burst | Burst | Runs, spread |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for nic, nic_name in NICS.items():
+        for path, path_name in PATHS.items():
+            if (nic, path) not in measured:
+                continue
+            row = figures(measured[nic, path])
+            base = figures(measured[nic, "dpdk"])["instructions"] if (nic, "dpdk") in measured else None
+            share = f"{row['instructions'] / base:.3f}" if base else "-"
+            yield (f"| {nic_name} | {path_name.format(driver=row['driver'])} | {'AVX2' if row['wide'] else 'corei7'} | "
+                   f"**{row['instructions']:.1f}** | {share} | {row['memory']:.1f} | {row['lines']:.1f} | {row['doorbells']:.2f} | "
+                   f"{row['burst']:.1f} | {row['runs']}, {row['spread']:.2f} |")
+
+
+def replace(document, body):
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"table: the document lacks the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{body}\n{END}{after}"
+
+
+def sources_commit():
+    """The last commit that changed what is measured."""
+    paths = ["lib", "drivers", "tests/guest/beside"]
+    commit = subprocess.run(["git", "-C", TREE, "log", "-1", "--format=%h", "--", *paths[:2]], capture_output=True, text=True, check=True)
+    dirty = subprocess.run(["git", "-C", TREE, "diff", "--quiet", "HEAD", "--", *paths[:2]])
+    return commit.stdout.strip() + (" with changes" if dirty.returncode else "")
+
+
+def main(results, document):
+    rows = json.loads(pathlib.Path(results).read_text())["rows"]
+    if not rows:
+        raise SystemExit("table: nothing was measured")
+    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    path = pathlib.Path(document)
+    path.write_text(replace(path.read_text(), "\n".join(lines(rows, re.search(r"version ([\d.]+)", version)[1], sources_commit()))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of ours beside DPDK's drivers, from made-up counts."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "beside"))
+import table   # noqa: E402
+
+
+def row(path, instructions, wide=0):
+    return {"nic": "e1000", "path": path, "driver": "some", "kernel": "6.1", "dpdk": "22.11", "compiler": "g++", "turns": "10", "times": "10",
+            "packets": "320", "instructions": str(instructions), "wide": str(wide), "loads": "320", "stores": "640", "lines": "960",
+            "device_writes": "20"}
+
+
+class Table(unittest.TestCase):
+    def test_a_row_is_the_median_of_its_runs_with_their_spread(self):
+        row_lines = list(table.lines([row("dpdk", 3200), row("vfio", 320, 1), row("vfio", 640, 1), row("vfio", 352, 1)], "7.2", "abc"))
+        self.assertIn("| 82540EM (e1000) | DPDK `some` on vfio-pci | corei7 | **10.0** | 1.000 | 3.0 | 3.0 | 2.00 | 32.0 | 1, 0.00 |", row_lines)
+        self.assertIn("| 82540EM (e1000) | ours on vfio-pci | AVX2 | **1.1** | 0.110 | 3.0 | 3.0 | 2.00 | 32.0 | 3, 1.00 |", row_lines)
+
+    def test_only_what_is_between_the_markers_is_replaced(self):
+        document = f"above\n{table.BEGIN}\nold\n{table.END}\nbelow\n"
+        self.assertEqual(table.replace(document, "new"), f"above\n{table.BEGIN}\nnew\n{table.END}\nbelow\n")
+        with self.assertRaises(SystemExit):
+            table.replace("no marker", "new")
+
+
+if __name__ == "__main__":
+    unittest.main()
