@@ -63,11 +63,12 @@ def replace(document, body):
 
 
 def sources_commit():
-    """The last commit that changed what is measured."""
-    paths = ["lib", "drivers", "tests/guest/beside"]
-    commit = subprocess.run(["git", "-C", TREE, "log", "-1", "--format=%h", "--", *paths[:2]], capture_output=True, text=True, check=True)
-    dirty = subprocess.run(["git", "-C", TREE, "diff", "--quiet", "HEAD", "--", *paths[:2]])
-    return commit.stdout.strip() + (" with changes" if dirty.returncode else "")
+    """The last commit that changed what is measured: the drivers, and what their bursts use."""
+    git = ["git", "-C", str(TREE)]
+    sources = ["--", *(f":(glob){folder}/**/*.?pp" for folder in ("drivers/net", "lib/base", "lib/dma", "lib/net", "lib/reg"))]
+    commit = subprocess.run([*git, "log", "-1", "--format=%h", *sources], capture_output=True, text=True, check=True).stdout.strip()
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", *sources]).returncode
+    return commit + (" with changes" if changed else "")
 
 
 def main(results, document):
