@@ -30,8 +30,27 @@ int complain(const Error& error) {
     return exit_wrong;
 }
 
-int run_device(Route route, const std::string& bdf, const std::string& path, const Plan& plan) {
+/// Makes hardware as it was before an earlier run: what the open's own reset leaves is written back, and the
+/// function is opened anew over it.
+Result<std::unique_ptr<Subject>> open_like(Route route, const std::string& bdf, const std::string& earlier) {
     auto subject = open_subject(route, bdf, running_policy());
+    if (!subject || earlier.empty())
+        return subject;
+    auto record = load(earlier);
+    if (!record)
+        return propagate(std::move(record));
+    auto wrote = put_back(bdf, record->image);
+    if (!wrote)
+        return propagate(std::move(wrote));
+    if (!*wrote)
+        return subject;
+    subject->reset();
+    return open_subject(route, bdf, running_policy());
+}
+
+int run_device(Route route, const std::string& bdf, const std::string& path, const std::string& earlier,
+               const Plan& plan) {
+    auto subject = open_like(route, bdf, earlier);
     if (!subject)
         return complain(subject.error());
     auto image = hardware(bdf);
@@ -78,6 +97,7 @@ int main(int argc, char** argv) {
     std::string route_text;
     std::string first;
     std::string second;
+    std::string earlier;
     Plan plan;
     CLI::App* running = app.add_subcommand("run", "make the accesses and keep the answers");
     running->add_option("ROUTE", route_text, "kernel, engine or twice")->required();
@@ -85,6 +105,8 @@ int main(int argc, char** argv) {
     running->add_option("FILE", second, "for the answers")->required();
     running->add_option("--seed", plan.seed, "which places and values");
     running->add_option("--percent", plan.percent, "how many of the places")->check(CLI::Range(1, 100));
+    running->add_option("--like", earlier,
+                        "answers of an earlier run, before which hardware was as it shall be");
     CLI::App* comparing = app.add_subcommand("compare", "hold a run against vfio-pci's");
     comparing->add_option("KERNEL", first, "vfio-pci's answers")->required();
     comparing->add_option("OTHER", second, "the other's answers")->required();
@@ -99,5 +121,5 @@ int main(int argc, char** argv) {
         return complain(Error(EINVAL, "no such route: kernel, engine or twice", route_text));
     if (resetting->parsed())
         return one_reset_for_one_write(*route, first) ? exit_good : exit_differs;
-    return run_device(*route, first, second, plan);
+    return run_device(*route, first, second, earlier, plan);
 }

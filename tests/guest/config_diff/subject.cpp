@@ -216,4 +216,21 @@ Result<std::vector<std::uint8_t>> hardware(const std::string& bdf) {
     return bytes;
 }
 
+Result<bool> put_back(const std::string& bdf, const std::vector<std::uint8_t>& wanted) {
+    constexpr std::uint32_t header_end = 0x40;
+    auto present = hardware(bdf);
+    if (!present)
+        return propagate(std::move(present));
+    const UniqueFd file(::open((sysfs + bdf + "/config").c_str(), O_RDWR | O_CLOEXEC));
+    bool wrote = false;
+    for (std::uint32_t at = header_end; at < present->size() && at < wanted.size(); ++at) {
+        if ((*present)[at] == wanted[at])
+            continue;
+        if (::pwrite(file.get(), &wanted[at], 1, at) != 1)
+            return fail_errno("cannot put a byte of config space back", bdf);
+        wrote = true;
+    }
+    return wrote;
+}
+
 } // namespace sluice::configdiff

@@ -47,4 +47,8 @@ Result<std::unique_ptr<Subject>> open_subject(Route route, const std::string& bd
 /// The function's hardware as the kernel's file has it, past every mediator: 256 or 4096 bytes.
 Result<std::vector<std::uint8_t>> hardware(const std::string& bdf);
 
+/// Writes bytes behind the header that a reset of the function leaves as somebody wrote them, past every
+/// mediator, until hardware is as `wanted`. True if anything was to be written.
+Result<bool> put_back(const std::string& bdf, const std::vector<std::uint8_t>& wanted);
+
 } // namespace sluice::configdiff

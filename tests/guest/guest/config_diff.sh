@@ -23,8 +23,12 @@ kernel_is_recorded() {
     }
 }
 
-# answers ROUTE NAME BDF
-answers() { timeout 600 "$DIFF" run "$1" "$3" "/tmp/$2.$1" --seed "${seed:-1}" --percent "${percent:-100}"; }
+# answers ROUTE NAME BDF: the runs after vfio-pci's begin with hardware as it was before that.
+answers() {
+    local like=()
+    [ "$1" = kernel ] || like=(--like "/tmp/$2.kernel")
+    timeout 600 "$DIFF" run "$1" "$3" "/tmp/$2.$1" --seed "${seed:-1}" --percent "${percent:-100}" "${like[@]}"
+}
 
 # held_against ROUTE CASE NAME: the other run of a device against vfio-pci's.
 held_against() {
