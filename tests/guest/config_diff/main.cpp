@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // config_diff: what the engine answers beside what vfio-pci answers, on one device. Run by the suites
 // config_diff.
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <functional>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "compare.hpp"
 #include "fields.hpp"
@@ -89,6 +91,39 @@ int compare_files(const std::string& kernel_path, const std::string& other_path)
     return result.good() ? exit_good : exit_differs;
 }
 
+/// Holds what `sluice-cfgspace floor --json` printed against the module's own answer to the ioctl.
+int check_floor(const std::string& bdf, const std::string& path) {
+    auto subject = open_subject(Route::engine, bdf, config::Policy::strict);
+    if (!subject)
+        return complain(subject.error());
+    const std::vector<std::uint8_t> list = (*subject)->floor();
+    std::ifstream file(path);
+    const auto told = nlohmann::json::parse(file, nullptr, false);
+    if (told.is_discarded() || list.empty())
+        return complain(Error(EINVAL, "no JSON, or no list from the module", path));
+    std::vector<std::uint8_t> rest = list;
+    for (const auto& row : told.at("rows")) {
+        const auto offset = row.at("offset").get<std::size_t>();
+        const auto module = row.value("module", 0U);
+        std::uint32_t asked = 0;
+        for (unsigned byte = 0; byte < row.at("width").get<unsigned>(); ++byte) {
+            asked |= std::uint32_t{list.at(offset + byte)} << (8 * byte);
+            rest[offset + byte] = 0;
+        }
+        if (asked != module ||
+            row.value("effective", ~0U) != (row.at("engine").get<std::uint32_t>() & module)) {
+            fmt::print("{}: the ioctl says {:x}\n", row.dump(), asked);
+            return exit_differs;
+        }
+    }
+    if (std::ranges::any_of(rest, [](std::uint8_t bits) { return bits != 0; })) {
+        fmt::print("bits of the module's list were not told\n");
+        return exit_differs;
+    }
+    fmt::print("{} rows agree with the module\n", told.at("rows").size());
+    return told.at("rows").empty() ? exit_differs : exit_good;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -113,9 +148,14 @@ int main(int argc, char** argv) {
     CLI::App* resetting = app.add_subcommand("flr", "count the resets of one write");
     resetting->add_option("ROUTE", route_text, "kernel, engine or twice")->required();
     resetting->add_option("BDF", first, "a virtio function")->required();
+    CLI::App* telling = app.add_subcommand("floor", "check what sluice-cfgspace floor told");
+    telling->add_option("BDF", first, "the function")->required();
+    telling->add_option("FILE", second, "its answer as JSON")->required();
     CLI11_PARSE(app, argc, argv);
     if (comparing->parsed())
         return compare_files(first, second);
+    if (telling->parsed())
+        return check_floor(first, second);
     const auto route = parse_route(route_text);
     if (!route)
         return complain(Error(EINVAL, "no such route: kernel, engine or twice", route_text));
