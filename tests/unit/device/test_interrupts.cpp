@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <sluice/base/event_fd.hpp>
+#include <sluice/config/image.hpp>
 #include <sluice/device/inproc.hpp>
 
 using namespace sluice;
@@ -70,6 +71,39 @@ TEST_F(Interrupts, exclude_each_other_but_not_error_and_request) {
     EXPECT_EQ(enable(Irq::request, 1), 0);
     ASSERT_TRUE(lines_.disable(Irq::msix));
     EXPECT_EQ(enable(Irq::msi, 1), 0);
+}
+
+/// Accepts everything.
+struct Following final : device::Interrupts {
+    Following()
+        : device::Interrupts("nic", {{{1}, {4}, {5}, {1}, {1}}}) {}
+    using device::Interrupts::follow;
+    Result<> do_set(Irq, std::uint32_t, std::span<const int>) override { return {}; }
+    Result<> do_disable(Irq) override { return {}; }
+    Result<> do_mask_intx(bool) override { return {}; }
+    Result<> do_trigger(Irq, std::uint32_t) override { return {}; }
+};
+
+TEST_F(Interrupts, tell_the_config_space_what_is_on) {
+    config::Image image;
+    config::Effects effects;
+    auto space = config::Space::create(image, effects, config::Facts());
+    ASSERT_TRUE(space);
+    Following lines;
+    lines.follow(&*space);
+    ASSERT_TRUE(lines.enable(Irq::msi, std::span(fds_).first(3)));
+    EXPECT_EQ(space->status().irq_type, config::IrqType::msi);
+    EXPECT_EQ(space->status().msi_limit, 2U);
+    ASSERT_TRUE(lines.enable(Irq::error, std::span(fds_).first(1)));
+    EXPECT_EQ(space->status().irq_type, config::IrqType::msi);
+    ASSERT_TRUE(lines.disable(Irq::msi));
+    EXPECT_EQ(space->status().irq_type, config::IrqType::none);
+    EXPECT_EQ(space->status().msi_limit, 2U) << "as the kernel keeps it";
+    ASSERT_TRUE(lines.enable(Irq::msix, std::span(fds_).first(2)));
+    EXPECT_EQ(space->status().irq_type, config::IrqType::msix);
+    ASSERT_TRUE(lines.disable(Irq::msix));
+    ASSERT_TRUE(lines.enable(Irq::intx, std::span(fds_).first(1)));
+    EXPECT_EQ(space->status().irq_type, config::IrqType::intx);
 }
 
 TEST_F(Interrupts, stay_silent_once_disabled) {
