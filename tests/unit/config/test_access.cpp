@@ -200,4 +200,27 @@ TEST(Recorder, tells_of_what_succeeded_only) {
     EXPECT_EQ(function.recorder.size(), 256U);
 }
 
+TEST(Access, of_a_byte_says_how_it_is_treated) {
+    Function function(4096);
+    function.capability(0x40, 0x10, {0x02, 0x00}).capability(0x90, 0x09, {0x10});
+    function.extended(0x100, 0x19).extended(0x140, 0x1e);
+    const auto is = [&](std::uint32_t offset, unsigned virt, unsigned write) {
+        const config::BitAccess access = function.space->access(offset);
+        EXPECT_EQ(access.virt, virt) << std::hex << offset;
+        EXPECT_EQ(access.write, write) << std::hex << offset;
+    };
+    auto& strict = function.open();
+    EXPECT_TRUE(strict.assign(0xfc, 4, config::owner_virtual));
+    is(0x05, 0x04, 0xff);
+    is(0x80, 0, 0);
+    is(0x98, 0, 0xff);
+    is(0xfc, 0xff, 0xff);
+    is(0x100, 0xff, 0);
+    is(0x140, 0xff, 0);
+    is(0x1000, 0, 0);
+    EXPECT_TRUE(function.open(config::Policy::kernel_6_1).assign(0xfc, 4, config::owner_virtual));
+    is(0x80, 0, 0xff);
+    is(0xfc, 0xff, 0xff);
+}
+
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Seeded images that no device has: what must hold of any of them, under each policy.
 #include <algorithm>
+#include <cstdio>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -157,6 +158,8 @@ TEST(GeneratedStrict, reads_hardware_no_more_than_the_kernel_when_it_opens) {
     const std::uint8_t standard[] = {0x01, 0x03, 0x05, 0x08, 0x09, 0x0d, 0x11, 0x12, 0x13};
     const std::uint16_t extended[] = {0x01, 0x02, 0x03, 0x04, 0x0b, 0x0d, 0x0e,
                                       0x10, 0x15, 0x16, 0x17, 0x19, 0x1b, 0x23};
+    unsigned most = 0;
+    unsigned most_kernel = 0;
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         std::mt19937_64 random(seed);
         sluice::testing::Function function(4096);
@@ -172,7 +175,14 @@ TEST(GeneratedStrict, reads_hardware_no_more_than_the_kernel_when_it_opens) {
         function.open(Policy::strict);
         EXPECT_LE(function.log.reads, kernel) << "seed " << seed;
         EXPECT_GT(kernel, 40U);
+        most = std::max(most, function.log.reads);
+        most_kernel = std::max(most_kernel, kernel);
     }
+    // The kernel's figure is that of its policy, whose every read the replayed cases hold against the
+    // kernel's own code.
+    std::printf(
+        "reads of hardware to build a space of 4096 bytes: at most %u under strict, %u under kernel-6.12\n",
+        most, most_kernel);
 }
 
 TEST(GeneratedStrict, lists_end_and_stay_inside) {
