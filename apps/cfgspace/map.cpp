@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view letters = "HabcdefghijklmnopqrstuvwxyzABCDEFGIJKLMNOPQRSTUVWXYZ";
 
 /// A run of bytes that one capability owns, or that none does.
-struct Run {
+struct Extent {
     std::uint32_t first;
     std::uint32_t last;
     const Placed* owner; ///< null: none
@@ -52,8 +52,8 @@ class Owners {
             return '0';
         return space_.access(offset).write != 0 ? '.' : '-';
     }
-    std::vector<Run> runs() const {
-        std::vector<Run> list;
+    std::vector<Extent> runs() const {
+        std::vector<Extent> list;
         for (std::uint32_t offset = 0; offset < index_.size(); ++offset) {
             const Placed* owner = index_[offset] != none ? &placed_[index_[offset]] : nullptr;
             if (list.empty() || list.back().owner != owner || list.back().hidden != hidden(offset))
@@ -71,7 +71,7 @@ class Owners {
 
 void map_json(const Context& context, config::Space& space, const Owners& owners) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-    for (const Run& run : owners.runs()) {
+    for (const Extent& run : owners.runs()) {
         std::string virt;
         std::string write;
         for (std::uint32_t offset = run.first; run.owner != nullptr && offset <= run.last; ++offset) {

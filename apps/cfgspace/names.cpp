@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "names.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include <fmt/format.h>
 
 // Last: it defines macros with common names. It is written for C alone.
@@ -26,6 +29,13 @@ pci_access* ids() {
 }
 
 } // namespace
+
+std::string folded(std::string_view text) {
+    std::string low(text);
+    std::transform(low.begin(), low.end(), low.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    return low;
+}
 
 std::string device_title(std::uint32_t class_code, std::uint16_t vendor, std::uint16_t device) {
     char class_name[128];

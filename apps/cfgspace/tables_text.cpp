@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // perms and rules: the tables as text, as JSON, and as the pages in doc/.
 #include <algorithm>
-#include <cctype>
 
 #include <fmt/format.h>
 #include <sluice/config/tables.hpp>
 
 #include "commands.hpp"
 #include "json.hpp"
+#include "names.hpp"
 #include "paint.hpp"
 
 namespace sluice::cfgspace {
@@ -164,13 +164,6 @@ void perms_text(const Context& context, const std::vector<const Capability*>& ta
                                        mask_text(row.write_under(rules), row.width),
                                        mask_text(row.clears, row.width), row.reason);
     }
-}
-
-std::string folded(std::string_view text) {
-    std::string low;
-    for (const char letter : text)
-        low += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-    return low;
 }
 
 } // namespace

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // read and write: single registers through the engine.
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
@@ -13,6 +11,7 @@
 #include "decode.hpp"
 #include "device_target.hpp"
 #include "json.hpp"
+#include "names.hpp"
 #include "target.hpp"
 
 namespace sluice::cfgspace {
@@ -23,13 +22,6 @@ struct Place {
     std::uint32_t offset;
     unsigned width;
 };
-
-std::string folded(std::string_view text) {
-    std::string low(text);
-    std::transform(low.begin(), low.end(), low.begin(),
-                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-    return low;
-}
 
 std::optional<std::uint32_t> hex_number(std::string_view text) {
     if (text.starts_with("0x"))

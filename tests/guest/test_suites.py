@@ -85,6 +85,14 @@ class Verdicts(unittest.TestCase):
     def test_less_than_half_of_the_baseline_is_a_failure(self):
         self.assertEqual(self.failed([outcome(BASE, rate="1000"), outcome(CELL, rate="499")]), ["matrix.e1000e vfio 6.1.rate"])
 
+    def test_cells_that_fall_short_are_measured_again_with_their_baseline(self):
+        other = suites.Cell("e1000e", "sluice_pci", "6.1", "7.2")
+        outcomes = [outcome(BASE, rate="1000"), outcome(CELL, rate="499"), outcome(other, rate="900")]
+        self.assertEqual(matrix.too_slow(outcomes), {BASE, CELL})
+        again = [outcome(BASE, rate="600"), outcome(CELL, rate="500")]
+        self.assertEqual(matrix.too_slow(outcomes + again), set())
+        self.assertEqual(self.failed(outcomes + again), [])
+
     def test_a_cell_that_did_not_run_is_a_failure(self):
         with unittest.mock.patch.object(suites, "matrix", lambda: [BASE, CELL]):
             self.assertEqual(self.failed([outcome(BASE, rate="1000")], complete=True), ["matrix.e1000e vfio 6.1"])

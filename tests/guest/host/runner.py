@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs jobs: those of one machine in one boot, one after the other."""
+"""Runs jobs: those of one machine in one boot, one after the other; the kernels side by side."""
+import contextlib
 import dataclasses
+import fcntl
 import itertools
 import json
+import multiprocessing
 import time
 
-from . import machine, module, services
+from . import LabError, machine, module, services
 
 BOOTS_IN_VAIN = 2
 
@@ -34,15 +37,49 @@ class Outcome:
         return [case for case in self.cases if not case.passed]
 
 
+def run(jobs, settings, say, live=None):
+    """Returns the outcomes and the number of boots. Each kernel's guests have a process of their own: guests wait much."""
+    workers = []
+    for kernel in sorted({job.config.kernel for job in jobs}):
+        results, answer = multiprocessing.Pipe(duplex=False)
+        mine = [job for job in jobs if job.config.kernel == kernel]
+        worker = multiprocessing.Process(target=run_kernel, args=(mine, settings, say, live, answer), daemon=True)
+        worker.start()
+        answer.close()
+        workers.append((worker, results))
+    outcomes, boots = [], 0
+    for worker, results in workers:
+        try:
+            found, booted = results.recv()
+        except EOFError:
+            worker.join()
+            raise LabError(f"a kernel's guests ended with status {worker.exitcode}: see above") from None
+        outcomes += found
+        boots += booted
+        worker.join()
+    return outcomes, boots
+
+
+def run_kernel(jobs, settings, say, live, answer):
+    runner = Runner(LOGS, settings, say, live)
+    for config, group in itertools.groupby(sorted(jobs, key=lambda job: str(job.config)), lambda job: job.config):
+        runner.run_machine(config, list(group))
+    answer.send((runner.outcomes, len(runner.boots)))
+
+
+@contextlib.contextmanager
+def turn(logs, alone):
+    """What measures waits until no other kernel's suite runs, and keeps them waiting."""
+    logs.mkdir(parents=True, exist_ok=True)
+    with open(logs / "turn", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+
+
 class Runner:
     def __init__(self, logs, settings, say, live=None):
         self.logs, self.settings, self.say, self.live = logs, settings, say, live
         self.outcomes, self.boots = [], []
-
-    def run(self, jobs):
-        for config, group in itertools.groupby(sorted(jobs, key=lambda job: str(job.config)), lambda job: job.config):
-            self.run_machine(config, list(group))
-        return self.outcomes
 
     def run_machine(self, config, jobs):
         vain = 0
@@ -77,7 +114,9 @@ class Runner:
             service = services.Services(guest)
             try:
                 while jobs:
-                    self.run_job(guest, service, jobs.pop(0))
+                    job = jobs.pop(0)
+                    with turn(self.logs, job.suite.alone):
+                        self.run_job(guest, service, job)
             finally:
                 service.close()
 

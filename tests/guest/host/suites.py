@@ -12,7 +12,8 @@ A suite is one script in suites/. Lines `#@ key: value` at its top declare:
     seconds    time limit (default 60)
     cases      names that must all be reported; one that is missing is a failure
     allow      a pattern of kernel log lines that are no failure here
-    full       yes                  run by --full alone
+    full       6.1 6.12             for these kernels, run by --full alone
+    alone      yes                  it measures: no suite of the other kernel runs beside it
     manual     yes                  not a part of the whole run
 """
 import dataclasses
@@ -23,7 +24,7 @@ from . import LabError, cache, machine, topology
 
 FOLDER = cache.HERE / "suites"
 MATRIX = cache.HERE / "matrix"
-KEYS = {"kernels", "qemu", "topology", "model", "matrix", "transports", "machine", "seconds", "cases", "allow", "full", "manual"}
+KEYS = {"kernels", "qemu", "topology", "model", "matrix", "transports", "machine", "seconds", "cases", "allow", "full", "alone", "manual"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Suite:
     seconds: int = 60
     cases: tuple = ()
     allow: str = ""
-    full: bool = False
+    full: tuple = ()
+    alone: bool = False
     manual: bool = False
 
 
@@ -87,10 +89,10 @@ def load(name):
             break
     if unknown := declared.keys() - KEYS:
         raise LabError(f"suites/{name} declares '{min(unknown)}': known are {', '.join(sorted(KEYS))}")
-    for key in ("kernels", "transports", "machine", "cases"):
+    for key in ("kernels", "transports", "machine", "cases", "full"):
         if key in declared:
             declared[key] = tuple(declared[key].split())
-    for key in ("matrix", "full", "manual"):
+    for key in ("matrix", "alone", "manual"):
         if key in declared:
             declared[key] = declared[key] == "yes"
     if "seconds" in declared:
