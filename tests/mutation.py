@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Breaks the permission engine one decision and one mask bit at a time, and counts the breaks that the tests see.
 
-usage: mutation.py BUILD [--bits N] [--seed N] [--limit PERCENT] [--list]
+usage: mutation.py BUILD [--bits N] [--seed N] [--limit PERCENT] [--only PATTERN] [--list]
 
 BUILD holds the built tests. The engine's sources are compiled once more with a switch in each operand of each
 condition and in the function that hands out masks; the variable SLUICE_MUTANT turns one of them. A mutant that makes
 the tests fail, crash or run out of time is caught. All are tried; --bits takes that many of the mask bits, in random
-order. mutation-survivors.txt says of each that is known to survive why it does; one that it does not name has no reason.
+order; --only takes the mutants whose text, as --list prints it, matches a regular expression such as
+'command:(44|51):', for work on a test. mutation-survivors.txt says of each that is known to survive why it does; one
+that it does not name fails the run, as does a share of caught ones below the limit.
 """
 import argparse
 import concurrent.futures
@@ -155,6 +157,10 @@ def caught(programs, number):
     return False
 
 
+def without_line(mutant):
+    return re.sub(r':\d+:', ':', mutant)
+
+
 def reasons():
     """What survives by its text, without the line, and why."""
     known = {}
@@ -171,6 +177,7 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--bits', type=int)
     parser.add_argument('--limit', type=float, default=95)
+    parser.add_argument('--only', type=re.compile, default='')
     parser.add_argument('--list', action='store_true')
     options = parser.parse_args()
     build, mutants = options.build.resolve(), []
@@ -199,14 +206,18 @@ def main():
         if options.bits:
             bits = random.Random(options.seed).sample(bits, min(options.bits, total))
         names = dict(enumerate(mutants, 1)) | {-bit: f'mask bit {bit}' for bit in bits}
+        names = {number: text for number, text in names.items() if re.search(options.only, text)}
         survivors = [text for text, seen in zip(names.values(), pool.map(lambda number: caught(programs, number), names)) if not seen]
     known = reasons()
     for text in survivors:
-        print('survived', text, '--', known.get(re.sub(r':\d+:', ':', text), 'NO REASON IS KNOWN'))
+        print('survived', text, '--', known.get(without_line(text), 'NO REASON IS KNOWN'))
     share = 100 * (1 - len(survivors) / len(names))
-    print(f'{len(names)} mutants ({len(mutants)} decisions, {len(bits)} of {total} mask bits), '
+    decisions = sum(number > 0 for number in names)
+    print(f'{len(names)} mutants ({decisions} of {len(mutants)} decisions, {len(names) - decisions} of {total} mask bits), '
           f'{len(names) - len(survivors)} caught, {share:.1f}%, limit {options.limit:.0f}%')
-    return 0 if share >= options.limit else 1
+    unexplained = sum(without_line(text) not in known for text in survivors)
+    print(f'survivors without a reason: {unexplained}')
+    return 0 if share >= options.limit and not unexplained else 1
 
 
 sys.exit(main())

@@ -133,6 +133,56 @@ TEST(ReadRequest, is_passed_as_the_user_wrote_it) {
     EXPECT_EQ(function.hardware(0x68, 2), 0x5810U);
 }
 
+TEST(InterruptDisable, is_passed_to_hardware_that_has_the_bit) {
+    for (const bool has_bit : {true, false}) {
+        Function function;
+        function.facts.pci_2_3 = has_bit;
+        config::Effects passes;
+        auto space = config::Space::create(function.recorder, passes, function.facts);
+        ASSERT_TRUE(space);
+        EXPECT_TRUE(space->write16(4, 0x400));
+        EXPECT_EQ(function.log.take(), has_bit ? (Lines{"004 2 0000", "004 2 0400"}) : Lines{"004 2 0000"});
+        EXPECT_EQ(*space->read16(4), 0x400);
+        EXPECT_TRUE(space->write16(4, 0));
+        EXPECT_EQ(function.log.take(), has_bit ? (Lines{"004 2 0400", "004 2 0000"}) : Lines{"004 2 0000"});
+    }
+}
+
+/// Hardware that takes so many writes and then fails.
+struct Failing final : config::Backend {
+    Failing(config::Backend& below, unsigned count)
+        : image(below)
+        , left(count) {}
+    std::uint32_t size() const noexcept override { return image.size(); }
+    Result<std::uint32_t> read(std::uint32_t offset, unsigned width) override {
+        return image.read(offset, width);
+    }
+    Result<void> write(std::uint32_t offset, unsigned width, std::uint32_t value) override {
+        if (left-- == 0)
+            return fail(EIO, "no more writes");
+        return image.write(offset, width, value);
+    }
+    config::Backend& image;
+    unsigned left;
+};
+
+TEST(Effects, that_are_passed_to_hardware_are_noted_only_when_that_fails) {
+    for (const unsigned writes : {1U, 2U}) {
+        Function function;
+        add_express(function);
+        Failing failing(function.image, writes);
+        config::Effects passes;
+        auto space = config::Space::create(failing, passes, function.facts);
+        ASSERT_TRUE(space);
+        EXPECT_TRUE(space->write16(0x68, 0xa810));
+        ASSERT_EQ(space->diagnostics().size(), writes == 1 ? 1U : 0U);
+        if (writes == 1) {
+            EXPECT_EQ(space->diagnostics()[0],
+                      (config::Diagnostic{config::DiagnosticKind::effect_failed, 0x68, EIO, 0}));
+        }
+    }
+}
+
 TEST(Power, is_passed_and_read_back) {
     Function function;
     function.capability(0x40, 0x01, {0x03, 0x00, 0x00, 0x80});
@@ -178,6 +228,54 @@ TEST(Vpd, a_transport_without_it_never_completes) {
     ASSERT_TRUE(space);
     EXPECT_TRUE(space->write16(0x42, 0));
     EXPECT_EQ(*space->read16(0x42), 0U);
+}
+
+/// A mediator's registers: writing the address makes the access and turns the flag over.
+struct VpdBelow final : config::Backend {
+    explicit VpdBelow(config::Recorder& below)
+        : registers(below) {}
+    std::uint32_t size() const noexcept override { return registers.size(); }
+    Result<std::uint32_t> read(std::uint32_t offset, unsigned width) override {
+        return registers.read(offset, width);
+    }
+    Result<void> write(std::uint32_t offset, unsigned width, std::uint32_t value) override {
+        return registers.write(offset, width, offset == 0x42 ? value ^ 0x8000 : value);
+    }
+    config::Recorder& registers;
+};
+
+TEST(Vpd, is_passed_with_data_before_the_address_and_only_for_a_write) {
+    Function function;
+    function.capability(0x40, 0x03);
+    VpdBelow below(function.recorder);
+    config::Effects passes;
+    auto space = config::Space::create(below, passes, function.facts);
+    ASSERT_TRUE(space);
+    function.set_hardware(0x44, 4, 0x11223344);
+    EXPECT_TRUE(space->write16(0x42, 0x0010));
+    EXPECT_EQ(function.log.take(), (Lines{"042 2 8010"}));
+    EXPECT_EQ(*space->read16(0x42), 0x8010U);
+    EXPECT_EQ(*space->read32(0x44), 0x11223344U);
+
+    EXPECT_TRUE(space->write32(0x44, 0xdeadbeef));
+    EXPECT_EQ(function.log.take(), Lines{}) << "not before the address asks for it";
+    EXPECT_TRUE(space->write16(0x42, 0x8010));
+    EXPECT_EQ(function.log.take(), (Lines{"044 4 deadbeef", "042 2 0010"}));
+    EXPECT_EQ(*space->read16(0x42), 0x0010U);
+}
+
+TEST(Vpd, written_data_is_not_read_back) {
+    Function function;
+    function.capability(0x40, 0x03);
+    function.read_only(0x44, 4);
+    VpdBelow below(function.recorder);
+    config::Effects passes;
+    auto space = config::Space::create(below, passes, function.facts);
+    ASSERT_TRUE(space);
+    EXPECT_TRUE(space->write32(0x44, 0xdeadbeef));
+    EXPECT_TRUE(space->write16(0x42, 0x8010));
+    EXPECT_EQ(*space->read16(0x42), 0x0010U);
+    EXPECT_EQ(*space->read32(0x44), 0xdeadbeefU);
 }
 
 /// A Space as the hardware of another: what a driver finds that runs above vfio-pci.

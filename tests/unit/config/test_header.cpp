@@ -87,6 +87,36 @@ TEST(Header, bars_answer_sizing_from_the_resources) {
     }
 }
 
+TEST(Header, a_bar_that_is_smaller_than_its_flags_keeps_them_under_strict) {
+    Function function;
+    function.facts.resources[0] = {0xf0000000, 4, Resource::memory};
+    for (const Policy policy : every_policy)
+        EXPECT_EQ(size_bar(function.open(policy), 0x10),
+                  policy == Policy::strict ? 0xfffffff0U : 0xfffffffcU);
+}
+
+TEST(Header, the_upper_half_of_a_wide_bar_is_sized_too) {
+    Function function;
+    function.facts.resources[2] = {0x3800000000, 0x400000000, Resource::memory | Resource::memory64};
+    for (const Policy policy : every_policy) {
+        auto& space = function.open(policy);
+        EXPECT_EQ(size_bar(space, 0x18), 0x00000004U);
+        EXPECT_EQ(size_bar(space, 0x1c), 0xfffffffcU);
+    }
+}
+
+TEST(Header, the_last_bar_has_no_upper_half_under_strict) {
+    Function function;
+    function.facts.resources[5] = {0x3800000000, 0x400000000, Resource::memory | Resource::memory64};
+    function.set_hardware(0x28, 4, 0xffffffff);
+    for (const Policy policy : every_policy) {
+        auto& space = function.open(policy);
+        EXPECT_EQ(size_bar(space, 0x24), 0x00000004U);
+        EXPECT_EQ(space.shadow()[0x28], policy == Policy::strict ? 0xff : 0xfc);
+        EXPECT_EQ(*space.read32(0x28), 0xffffffffU) << "not seen: this register is hardware's";
+    }
+}
+
 TEST(Header, a_shadow_rom_has_a_size_of_its_own) {
     Function function;
     function.facts.resources[6].flags = Resource::shadow_rom;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include <sluice/config/tables.hpp>
@@ -17,6 +19,21 @@ TEST(Tables, name_every_visible_register_once) {
             EXPECT_GE(table->minimum, table->extended ? 4 : 2) << table->name;
         }
     }
+}
+
+TEST(Tables, are_all_listed_once_and_msi_in_its_four_forms) {
+    std::map<std::pair<bool, std::uint16_t>, unsigned> seen;
+    for (const config::Capability* table : config::all_tables()) {
+        ASSERT_NE(table, nullptr);
+        ++seen[{table->extended, table->id}];
+    }
+    EXPECT_EQ((seen[{false, 0}]), 1U) << "the header";
+    for (std::uint16_t id = 1; id < 0x40; ++id)
+        for (const bool extended : {false, true}) {
+            const bool there = config::find_table(id, extended) != nullptr;
+            const unsigned expected = !there ? 0 : id == 5 && !extended ? 4 : 1;
+            EXPECT_EQ((seen[{extended, id}]), expected) << extended << ' ' << id;
+        }
 }
 
 TEST(Tables, are_found_by_id) {
