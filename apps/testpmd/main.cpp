@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_lcore.h>
 
 #include <sluice/base/log.hpp>
 #include <sluice/net/port.hpp>
-#include <sluice/pci/preflight.hpp>
 
+#include "eal.hpp"
 #include "loop.hpp"
 #include "options.hpp"
 #include "ports.hpp"
@@ -35,36 +33,6 @@ int complain(const Error& error) {
 void print_log(LogLevel level, std::string_view line) {
     if (level != LogLevel::debug)
         fmt::print(stderr, "sluice: {}\n", line);
-}
-
-/// What EAL was told about memory.
-pci::Environment memory_wanted(const std::vector<std::string>& arguments) {
-    auto wanted = pci::Environment::of_process({});
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-        if (arguments[i] == "--no-huge")
-            wanted.hugepages = false;
-        else if (arguments[i] == "--in-memory")
-            wanted.hugetlbfs = false;
-        else if (arguments[i] == "-m" && i + 1 < arguments.size())
-            wanted.memory = std::strtoull(arguments[i + 1].c_str(), nullptr, 10) << 20;
-    }
-    return wanted;
-}
-
-Result<> start_eal(std::vector<std::string> arguments) {
-    std::vector<char*> argv;
-    for (std::string& argument : arguments)
-        argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    if (rte_eal_init(static_cast<int>(arguments.size()), argv.data()) < 0) {
-        const int code = rte_errno;
-        if (auto reason = pci::why_no_memory(pci::Sysfs(), memory_wanted(arguments)))
-            return fail(0, "EAL does not start", *reason);
-        return fail(code, "EAL does not start: its own lines above say why");
-    }
-    if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-        return fail(EBUSY, "another process with this EAL prefix runs: give --file-prefix NAME");
-    return {};
 }
 
 Result<std::unique_ptr<Session>> open_session(const CommandLine& line) {
@@ -105,6 +73,8 @@ int run_program(std::span<const std::string> arguments, const char* program) {
         std::fputs(help_text().c_str(), stdout);
         return 0;
     }
+    if (auto checked = check_eal_arguments(line->eal, online_cpus()); !checked)
+        return complain(checked.error());
     set_log_sink(print_log);
     const int signal_fd = catch_signals();
     if (signal_fd < 0)

@@ -12,8 +12,6 @@
 namespace sluice::testpmd {
 namespace {
 
-constexpr const char* see_help = "see sluice-testpmd --help";
-
 Result<rte_ether_addr> parse_peer(const std::string& text, unsigned& port) {
     const auto comma = text.find(',');
     rte_ether_addr address{};
@@ -79,6 +77,23 @@ std::unique_ptr<CLI::App> make_parser(AfterDashes& to) {
     return app;
 }
 
+/// CLI11's words where they are a person's; else ours.
+Error friendly(const CLI::ParseError& wrong) {
+    const std::string text = wrong.what();
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&wrong) != nullptr)
+        return {0, "its value is missing: see sluice-testpmd --help", text.substr(0, text.find(':'))};
+    if (dynamic_cast<const CLI::ExtrasError*>(&wrong) != nullptr)
+        return {0, "no such option: see sluice-testpmd --help", text.substr(text.rfind(' ') + 1)};
+    return {0, "see sluice-testpmd --help", text};
+}
+
+/// If `word` is an option that belongs after `--`.
+bool stands_after_dashes(const std::string& word) {
+    AfterDashes unused;
+    const auto parser = make_parser(unused);
+    return word.starts_with('-') && parser->get_option_no_throw(word.substr(0, word.find('='))) != nullptr;
+}
+
 Result<Settings> parse_settings(std::vector<std::string> arguments, bool& help) {
     AfterDashes after;
     auto app = make_parser(after);
@@ -89,7 +104,7 @@ Result<Settings> parse_settings(std::vector<std::string> arguments, bool& help) 
         help = true;
         return after.settings;
     } catch (const CLI::ParseError& wrong) {
-        return fail(0, see_help, wrong.what());
+        return tl::unexpected<Error>(friendly(wrong));
     }
     after.settings.mode = mode_named(after.mode).value_or(Mode::io);
     if (after.topology != "paired")
@@ -137,6 +152,8 @@ Result<> parse_before_dashes(std::span<const std::string> arguments, CommandLine
                 return fail(0, "one process owns a port: run without --proc-type, as the primary",
                             "--proc-type=secondary");
             line.eal.push_back("--proc-type=" + *type);
+        } else if (stands_after_dashes(word)) {
+            return fail(0, "this option stands after --, as in sluice-testpmd -l 0-1 -- -i", word);
         } else {
             line.eal.push_back(word);
         }

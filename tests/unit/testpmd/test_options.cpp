@@ -126,6 +126,13 @@ TEST(Options, has_testpmds_defaults) {
     EXPECT_EQ(s.mode, Mode::io);
 }
 
+TEST(Options, says_where_an_option_belongs_that_stands_before_the_dashes) {
+    for (const char* word : {"-i", "--rxq=2", "--burst", "--forward-mode=io"})
+        EXPECT_EQ(refusal({"-l", "0-1", word}),
+                  std::string(word) + ": this option stands after --, as in sluice-testpmd -l 0-1 -- -i");
+    EXPECT_THAT(parsed({"--rx", "-n4", "i"}).eal, ElementsAre("--rx", "-n4", "i"));
+}
+
 class OptionsWrong : public testing::TestWithParam<std::string> {};
 
 TEST_P(OptionsWrong, is_refused_in_one_line_that_names_it) {
