@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "capture.hpp"
 #include "compare.hpp"
 #include "fields.hpp"
 #include "flr.hpp"
@@ -151,7 +152,15 @@ int main(int argc, char** argv) {
     CLI::App* telling = app.add_subcommand("floor", "check what sluice-cfgspace floor told");
     telling->add_option("BDF", first, "the function")->required();
     telling->add_option("FILE", second, "its answer as JSON")->required();
+    CLI::App* capturing = app.add_subcommand("capture", "write vfio-pci's answers as a case to be replayed");
+    capturing->add_option("BDF", first, "the function, which vfio-pci holds")->required();
+    capturing->add_option("NAME", second, "of the case")->required();
+    capturing->add_option("FOLDER", earlier, "for its files")->required();
     CLI11_PARSE(app, argc, argv);
+    if (capturing->parsed()) {
+        auto captured = capture(first, second, earlier);
+        return captured ? exit_good : complain(captured.error());
+    }
     if (comparing->parsed())
         return compare_files(first, second);
     if (telling->parsed())

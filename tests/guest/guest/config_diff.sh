@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What the suites config_diff and config_diff_all share; lib.sh comes first. Variables: seed, percent.
+# What the suites config_diff, config_diff_all and config_capture share; lib.sh comes first. Variables: seed, percent.
 
 readonly DIFF=$TREE/build/tests/guest/config_diff/config_diff
 readonly KNOWN_KERNELS=$TREE/tests/guest/config_diff/kernels
@@ -54,4 +54,34 @@ config_diff() {
     held_against twice "${name}_twice" "$name"
     sysfs_unbind "$bdf"
     rm -f "/tmp/$name".*
+}
+
+# slot_of NAME: of a device of the topology; NAME_vf is a virtual function of NAME.
+slot_of() {
+    local slot=${1%_vf}
+    slot=NIC_${slot^^}
+    echo "${!slot}"
+}
+# function_of NAME: prints the address of a device; a virtual function is made by its physical function's own driver first.
+function_of() {
+    local bdf name=${1%_vf}
+    bdf=$(at "$(slot_of "$1")" | head -n 1)
+    if [[ $1 != *_vf ]]; then
+        echo "$bdf"
+        return
+    fi
+    modprobe "$name"
+    echo "$name" > "$PCI/$bdf/driver_override"
+    echo "$bdf" > /sys/bus/pci/drivers_probe
+    echo 0 > "$PCI/$bdf/sriov_drivers_autoprobe"
+    echo 1 > "$PCI/$bdf/sriov_numvfs"
+    basename "$(readlink "$PCI/$bdf/virtfn0")"
+}
+# no_virtual_function NAME: takes away what function_of made.
+no_virtual_function() {
+    local bdf
+    [[ $1 == *_vf ]] || return 0
+    bdf=$(at "$(slot_of "$1")" | head -n 1)
+    echo 0 > "$PCI/$bdf/sriov_numvfs"
+    sysfs_unbind "$bdf"
 }

@@ -24,6 +24,12 @@ struct Case {
     const char* source;
 };
 
+/// A case from a guest, where answers are all that vfio-pci tells: its expected files have no lines of
+/// effects.
+bool is_captured(const std::string& name) {
+    return name.starts_with("captured-");
+}
+
 void find_in(const fs::path& folder, const char* source, std::vector<Case>& cases) {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder / "tests"))
@@ -31,8 +37,12 @@ void find_in(const fs::path& folder, const char* source, std::vector<Case>& case
             names.push_back(entry.path().stem().string());
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
-        cases.push_back({folder, name, config::Policy::kernel_6_1, "6.1", source});
-        cases.push_back({folder, name, config::Policy::kernel_6_12, "6.12", source});
+        // A guest's kernel may leave hardware as the other does not: then each has a case of its own.
+        const bool one_kernel = is_captured(name) && (name.ends_with("-6.1") || name.ends_with("-6.12"));
+        if (!one_kernel || name.ends_with("-6.1"))
+            cases.push_back({folder, name, config::Policy::kernel_6_1, "6.1", source});
+        if (!one_kernel || name.ends_with("-6.12"))
+            cases.push_back({folder, name, config::Policy::kernel_6_12, "6.12", source});
     }
 }
 
@@ -45,7 +55,7 @@ std::vector<Case> find_cases() {
         find_in(shared, "shared", cases);
     else
         std::cout << "config cases: no folder " << shared.lexically_normal().string()
-                  << ": only the tree's own made-up cases are replayed\n";
+                  << ": only the tree's own cases are replayed\n";
     return cases;
 }
 
@@ -62,6 +72,15 @@ std::string read_file(const fs::path& path) {
     std::ostringstream text;
     text << stream.rdbuf();
     return text.str();
+}
+
+std::string without_effects(const std::string& text) {
+    std::istringstream lines(text);
+    std::string rest;
+    for (std::string line; std::getline(lines, line);)
+        if (!line.starts_with("  "))
+            rest += line + '\n';
+    return rest;
 }
 
 /// The first line in which two texts differ, for a message that says where to look.
@@ -94,7 +113,8 @@ TEST_P(Cases, replays_as_the_kernel_answers) {
     cfgspace::Replay replay(param.policy, out);
     EXPECT_EQ(replay.run(script, errors, param.folder.string()), 0) << errors.str();
     const std::string expected = read_file(answers);
-    EXPECT_TRUE(out.str() == expected) << first_difference(expected, out.str());
+    const std::string got = is_captured(param.name) ? without_effects(out.str()) : out.str();
+    EXPECT_TRUE(got == expected) << first_difference(expected, got);
 }
 
 INSTANTIATE_TEST_SUITE_P(Replay, Cases, testing::ValuesIn(find_cases()), case_name);
