@@ -2,6 +2,7 @@
 // config_diff: what the engine answers beside what vfio-pci answers, on one device. Run by the suites
 // config_diff.
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -87,8 +88,12 @@ int compare_files(const std::string& kernel_path, const std::string& other_path)
         fmt::print("  vfio-pci lets these bits through, and the module's floor does not:\n");
     for (const std::string& line : lines)
         fmt::print("    {}\n", line);
-    fmt::print("{} answers of {}: {} differ and are explained, {} differ\n", result.answers,
-               name(other->route), result.explained_answers, result.unexplained_answers);
+    unsigned bits = 0;
+    for (const std::uint8_t byte : result.explained)
+        bits += static_cast<unsigned>(std::popcount(byte));
+    fmt::print("{} accesses by {}: {} answers differ in {} explained bits, {} differ otherwise\n",
+               result.answers, name(other->route), result.explained_answers, bits,
+               result.unexplained_answers);
     return result.good() ? exit_good : exit_differs;
 }
 

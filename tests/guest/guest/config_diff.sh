@@ -30,11 +30,48 @@ answers() {
     timeout 600 "$DIFF" run "$1" "$3" "/tmp/$2.$1" --seed "${seed:-1}" --percent "${percent:-100}" "${like[@]}"
 }
 
+# count ROUTE OUTPUT: adds a comparison to the figures of check 13.
+declare -A functions=() accesses=() explained=() bits=() others=()
+count() {
+    [[ $2 =~ ([0-9]+)\ accesses\ by\ [a-z]+:\ ([0-9]+)\ answers\ differ\ in\ ([0-9]+)\ explained\ bits,\ ([0-9]+)\ differ ]] || return 0
+    : $((functions[$1] += 1, accesses[$1] += BASH_REMATCH[1], explained[$1] += BASH_REMATCH[2], bits[$1] += BASH_REMATCH[3], others[$1] += BASH_REMATCH[4]))
+}
+# figures: what the comparisons came to. doc/reliability.md, check 13.
+figures() {
+    local route
+    for route in engine twice; do
+        say "check 13: Linux $KERNEL, $(route_name "$route"): ${functions[$route]:-0} functions, ${accesses[$route]:-0} accesses;" \
+            "${explained[$route]:-0} answers differ in ${bits[$route]:-0} bits that are explained above; others: ${others[$route]:-0}"
+    done
+}
+route_name() { if [ "$1" = engine ]; then echo 'engine over sluice_pci'; else echo 'engine over vfio-pci'; fi; }
+
+# count_resets BDF: above vfio-pci one write asks for one reset, which one mediator makes. Cases reset_kernel, reset_twice, reset_engine.
+count_resets() {
+    mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
+    echo 'p:sluice_reset __pci_reset_function_locked' > /sys/kernel/tracing/kprobe_events
+    echo 1 > /sys/kernel/tracing/events/kprobes/sluice_reset/enable
+    sysfs_bind vfio-pci "$1"
+    resets_once kernel "$1"
+    resets_once twice "$1"
+    sysfs_bind sluice-pci "$1"
+    resets_once engine "$1"
+    echo 0 > /sys/kernel/tracing/events/kprobes/sluice_reset/enable
+    echo > /sys/kernel/tracing/kprobe_events
+}
+resets_once() {
+    local output status=0
+    output=$("$DIFF" flr "$1" "$2" 2>&1) || status=$?
+    say "$output"
+    verdict "reset_$1" "$status" "$(tail -n 1 <<< "$output")"
+}
+
 # held_against ROUTE CASE NAME: the other run of a device against vfio-pci's.
 held_against() {
     local output status=0
     output=$("$DIFF" compare "/tmp/$3.kernel" "/tmp/$3.$1" 2>&1) || status=$?
     printf '%s, %s:\n%s\n' "$3" "$1" "$output"
+    count "$1" "$output"
     case $status in
     0) pass "$2" ;;
     1) fail "$2" "$(blame): $(grep -m1 'answer ' <<< "$output")" || true ;;
