@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Declarations, the matrix and verdicts of the lab, with no guest."""
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -55,6 +57,33 @@ class Suites(unittest.TestCase):
         self.assertEqual(len(set(devices.slots["group", "e1000e"].values())), 1)
         self.assertIn("e1000e,multifunction=on,id=dev4,bus=port4", devices.arguments)
         self.assertIn("e1000e,bus=port4,addr=0.1", devices.arguments)
+
+
+class RecordedKernels(unittest.TestCase):
+    """Who is blamed for a difference from vfio-pci: guest/config_diff.sh, with an uname of its own."""
+
+    FOLDER = pathlib.Path(__file__).resolve().parent
+
+    def ask(self, release, version, question):
+        script = f"""uname() {{ if [ "$1" = -r ]; then echo '{release}'; else echo '#1 SMP Debian {version} (2030-01-01)'; fi; }}
+                     . guest/config_diff.sh
+                     {question}"""
+        return subprocess.run(["bash", "-c", script], cwd=self.FOLDER, env={**os.environ, "TREE": str(self.FOLDER.parents[1])},
+                              capture_output=True, text=True, check=False)
+
+    def test_a_recorded_kernel_leaves_the_engine_to_blame(self):
+        for line in (self.FOLDER / "config_diff/kernels").read_text().splitlines():
+            release, version = line.split()
+            self.assertEqual(self.ask(release, version, "kernel_is_recorded").returncode, 0, line)
+            self.assertEqual(self.ask(release, version, "blame").stdout, "engine wrong\n")
+
+    def test_another_kernel_fails_as_changed_and_says_what_to_do(self):
+        release, version = (self.FOLDER / "config_diff/kernels").read_text().split()[:2]
+        for newer in ((release, version + "+1"), ("9" + release, version)):
+            answer = self.ask(*newer, "kernel_is_recorded")
+            self.assertEqual(answer.returncode, 1)
+            self.assertRegex(answer.stdout, rf"^kernel changed: '{newer[0]} .*run ./run config-diff, and record it there")
+            self.assertEqual(self.ask(*newer, "blame").stdout, "kernel changed, or engine wrong\n")
 
 
 class Verdicts(unittest.TestCase):

@@ -16,6 +16,7 @@ import pathlib
 import sys
 import tarfile
 
+KERNELS = ['6.1', '6.12']
 INPUTS = ('.bin', '.wm', '.w1c', '.scr')
 
 
@@ -35,6 +36,13 @@ def unpack(results):
     return captured
 
 
+def save_reads(captured, cases):
+    """How often each kernel read hardware to build its space: NAME 6.1 6.12, by tabs."""
+    counts = [dict(line.split('\t') for line in captured[kernel].pop('reads')['.tsv'].decode().splitlines()) for kernel in KERNELS]
+    lines = [f'{name}\t{old}\t{counts[1][name]}\n' for name, old in sorted(counts[0].items())]
+    (cases / 'captured/reads.tsv').write_text(''.join(lines), encoding='utf-8')
+
+
 def write(cases, name, files, kernels):
     (cases / 'captured').mkdir(exist_ok=True)
     for ending in INPUTS:
@@ -46,10 +54,11 @@ def write(cases, name, files, kernels):
 
 def main(results, cases):
     captured, cases = unpack(results), pathlib.Path(cases)
-    if sorted(captured) != ['6.1', '6.12']:
+    if sorted(captured) != KERNELS:
         print(f'{results}: has answers of {sorted(captured)}, and both kernels are needed')
         return 2
-    for name in sorted(captured['6.1']):
+    save_reads(captured, cases)
+    for name in sorted(name for name in captured['6.1'] if '.scr' in captured['6.1'][name]):
         old, new = captured['6.1'][name], captured['6.12'][name]
         differing = [ending for ending in INPUTS if old[ending] != new[ending]]
         print(f'{name}: {"both kernels" if not differing else "differs in " + " ".join(differing)}')
