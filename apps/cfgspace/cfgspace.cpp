@@ -68,13 +68,15 @@ void add_commands(CLI::App& app, Options& options, Run& chosen) {
     }))->add_flag("--bits", options.bits, "one letter a bit");
     CLI::App* perms_command =
         add("perms", "the permission tables", [&](const Context& c) { return perms(c, options.filter); });
-    perms_command->add_option("CAPABILITY", options.filter, "part of a name, or an id");
+    CLI::Option* capability =
+        perms_command->add_option("CAPABILITY", options.filter, "part of a name, or an id");
     CLI::App* rules_command =
         add("rules", "where strict departs from the kernel", [](const Context& c) { return rules(c); });
     for (CLI::App* command : {perms_command, rules_command}) {
         CLI::Option* json = command->add_flag("--json", options.json, "answer as JSON");
         command->add_flag("--markdown", options.markdown, "the page in doc/")->excludes(json);
     }
+    capability->excludes("--markdown");
     with_target(add("floor", "bits that a write may carry to hardware, beside the module's list",
                     [&](const Context& c) { return floor(c, options.target); }));
     CLI::App* diff_command =
@@ -129,6 +131,11 @@ int run(const std::vector<std::string>& arguments, bool terminal, std::ostream& 
         // CLI11 takes the arguments last first.
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& error) {
+        const bool named = !arguments.empty() && !arguments[0].starts_with('-');
+        if (named && app.get_subcommands().empty()) {
+            errors << "sluice-cfgspace: no command is called '" << arguments[0] << "'; --help lists them\n";
+            return exit_wrong;
+        }
         return app.exit(error, out, errors) == 0 ? exit_done : exit_wrong;
     }
     const auto policy = config::parse_policy(options.policy);

@@ -301,6 +301,10 @@ TEST_F(Program, says_how_it_is_used) {
     EXPECT_EQ(run({"show"}).status, 2);
     EXPECT_EQ(run({"show", "--policy", "lax", image()}).status, 2);
     EXPECT_EQ(run({"--color", "pink", "rules"}).status, 2);
+    EXPECT_EQ(run({"perms", "express", "--markdown"}).status, 2) << "the page is of all capabilities";
+    const Answer unknown = run({"shwo", image()});
+    EXPECT_EQ(unknown.status, 2);
+    EXPECT_EQ(unknown.errors, "sluice-cfgspace: no command is called 'shwo'; --help lists them\n");
 }
 
 } // namespace
