@@ -33,6 +33,14 @@ struct Tally {
     std::uint64_t unsent = 0;
 };
 
+/// Instructions a packet that are planted to see the count find them (suite beside_planted).
+#ifndef BESIDE_PLANTED
+#define BESIDE_PLANTED 0
+#endif
+inline void planted() noexcept {
+    asm volatile(".rept %c0\n\tnop\n\t.endr" : : "i"(BESIDE_PLANTED * burst));
+}
+
 inline bool is_ours(const rte_mbuf* mbuf) noexcept {
     const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
     return mbuf->pkt_len == frame_bytes && data[12] == ether_type >> 8 && data[13] == (ether_type & 0xff);
@@ -50,6 +58,7 @@ Tally forward(Ends& ends, std::uint64_t turns, unsigned pause_us) {
         mark<mark_forward>();
         const std::uint16_t received = ends.receive(packets.data(), burst);
         const std::uint16_t sent = received == 0 ? std::uint16_t{0} : ends.send(packets.data(), received);
+        planted();
         mark<mark_forward | mark_end>();
         tally.packets += received;
         tally.full += received == burst && sent == burst;
