@@ -77,6 +77,20 @@ std::optional<HugepageWish> parse_hugepages(std::string_view text) {
     return wish;
 }
 
+/// CLI11's words where they are a person's; else ours.
+Parsed wrong(const CLI::ParseError& error) {
+    const std::string text = error.what();
+    const std::string name = text.substr(0, text.find(':'));
+    if (text.find("flag override") != text.npos)
+        return wrong(fmt::format("--{} takes no value", text.substr(0, text.find(' '))));
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+        return wrong(fmt::format("{}: no such option", text.substr(text.rfind(' ') + 1)));
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+        return wrong(text.ends_with("missing") ? fmt::format("{}: its value is missing", name)
+                                               : fmt::format("{}: give it once", name));
+    return wrong(text);
+}
+
 Parsed checked(Parsed parsed, bool bind, bool unbind) {
     auto& options = parsed.options;
     if (bind && unbind)
@@ -150,10 +164,7 @@ Parsed parse_options(std::vector<std::string> arguments) {
     } catch (const CLI::CallForHelp&) {
         return stop(exit_done, app.help());
     } catch (const CLI::ParseError& error) {
-        std::string_view text = error.what();
-        if (text.find("flag override") != std::string_view::npos)
-            return wrong(fmt::format("--{} takes no value", text.substr(0, text.find(' '))));
-        return wrong(text);
+        return wrong(error);
     }
     if (huge->count() > 0) {
         options.hugepages = parse_hugepages(hugepages);

@@ -67,6 +67,12 @@ class Terminal : public testing::Test {
     Terminal() {
         fake.add({.address = "0000:01:00.0", .driver = "e1000e", .group = 7, .interfaces = {"eth1"}});
         fake.add({.address = "0000:02:00.0", .driver = "vfio-pci", .group = 8});
+        fake.add({.address = "0000:02:00.1",
+                  .device = 0x1572,
+                  .driver = "i40e",
+                  .group = 9,
+                  .interfaces = {"eth3"}});
+        fake.add_driver("sluice-pci");
         ::unsetenv("SSH_CONNECTION");
     }
 
@@ -77,6 +83,33 @@ class Terminal : public testing::Test {
 
     FakeSysfs fake;
 };
+
+struct Right {
+    const char* name;
+    std::vector<std::string> arguments;
+    std::string screen;
+};
+
+class TerminalRight : public Terminal, public testing::WithParamInterface<Right> {};
+
+// What is made of the machine, and why eth1 is refused then.
+struct InUse {
+    const char* name;
+    void (*use)(const FakeSysfs&);
+    const char* why;
+};
+
+void route(const FakeSysfs& fake, const char* destination, const char* mask) {
+    fake.write("proc/net/route",
+               std::string("eth1\t") + destination + "\t00000000\t0001\t0\t0\t0\t" + mask + "\t0\t0\t0\n");
+}
+
+void under(const FakeSysfs& fake, const char* type) {
+    fake.link("sys/class/net/eth1/upper_x0", "../x0");
+    fake.write("sys/class/net/x0/uevent", std::string("DEVTYPE=") + type + "\n");
+}
+
+class TerminalInUse : public Terminal, public testing::WithParamInterface<InUse> {};
 
 struct Wrong {
     const char* name;
@@ -149,6 +182,92 @@ TEST_F(Terminal, names_a_root_without_a_bus) {
     EXPECT_THAT(outcome.screen, HasSubstr("/nonexistent/sys/bus/pci/devices: no PCI bus here"));
 }
 
+TEST_P(TerminalRight, does_what_is_said) {
+    auto outcome = devbind(GetParam().arguments);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.screen, GetParam().screen);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , TerminalRight,
+    testing::Values(Right{"by_address",
+                          {"-n", "-b", "vfio-pci", "0000:01:00.0"},
+                          "would change 0000:01:00.0: e1000e -> vfio-pci\r\n"},
+                    Right{"by_short_address",
+                          {"--dry-run", "--bind", "sluice_pci", "01:00.0"},
+                          "would change 0000:01:00.0: e1000e -> sluice-pci\r\n"},
+                    Right{"by_interface",
+                          {"-n", "--bind=vfio-pci", "eth1"},
+                          "would change 0000:01:00.0: e1000e -> vfio-pci\r\n"},
+                    Right{"by_wildcard",
+                          {"-n", "-u", "0000:0[12]:00.0"},
+                          "would change 0000:01:00.0: e1000e -> no driver\r\nwould change 0000:02:00.0: "
+                          "vfio-pci -> no driver\r\n"},
+                    Right{"by_short_wildcard",
+                          {"-n", "-b", "vfio-pci", "01:*"},
+                          "would change 0000:01:00.0: e1000e -> vfio-pci\r\n"},
+                    Right{"each_once",
+                          {"-n", "-u", "01:00.0", "eth1", "0000:01:*"},
+                          "would change 0000:01:00.0: e1000e -> no driver\r\n"},
+                    Right{"bind_none",
+                          {"-n", "-b", "none", "eth1"},
+                          "would change 0000:01:00.0: e1000e -> no driver\r\n"},
+                    Right{"unbind_all_of_userspace",
+                          {"-n", "--unbind", "dpdk"},
+                          "would change 0000:02:00.0: vfio-pci -> no driver\r\n"},
+                    Right{"auto_proposes_what_serves",
+                          {"-n", "-b", "auto", "0000:*"},
+                          "would change 0000:01:00.0: e1000e -> sluice-pci\r\nwould change 0000:02:00.0: "
+                          "vfio-pci -> sluice-pci\r\nwould change 0000:02:00.1: i40e -> vfio-pci\r\n"},
+                    Right{"force_where_nothing_is_in_use",
+                          {"--force", "-n", "-u", "eth1"},
+                          "would change 0000:01:00.0: e1000e -> no driver\r\n"},
+                    Right{"sluice_for_a_nic_without_a_driver",
+                          {"-n", "-b", "sluice-pci", "eth3"},
+                          "Notice: 0000:02:00.1 has no Sluice driver; bound to vfio-pci, DPDK's own driver "
+                          "serves it\r\nwould change 0000:02:00.1: i40e -> sluice-pci\r\n"},
+                    Right{"bound_already",
+                          {"-b", "vfio-pci", "02:00.0"},
+                          "Notice: 0000:02:00.0 already bound to driver vfio-pci, skipping\r\n"},
+                    Right{"groups_of_one",
+                          {"--groups", "eth3"},
+                          "Group 9: in use by the kernel\r\n  0000:02:00.1 'Ethernet Controller X710 for "
+                          "10GbE SFP+ 1572' drv=i40e if=eth3\r\n"}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_P(TerminalInUse, is_refused_in_one_line_unless_forced) {
+    GetParam().use(fake);
+    for (const std::vector<std::string>& change : {std::vector<std::string>{"-b", "vfio-pci", "01:00.0"},
+                                                   {"-n", "-b", "auto", "eth1"},
+                                                   {"--unbind", "0000:01:*"}}) {
+        auto outcome = devbind(change);
+        EXPECT_EQ(outcome.code, 1);
+        EXPECT_EQ(outcome.screen, std::string("sluice-devbind: 0000:01:00.0: refused, ") + GetParam().why +
+                                      "; --force does it anyway\r\n");
+    }
+    EXPECT_EQ(devbind({"-n", "--force", "-b", "vfio-pci", "eth1"}).screen,
+              "would change 0000:01:00.0: e1000e -> vfio-pci\r\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , TerminalInUse,
+    testing::Values(
+        InUse{"default_route", [](const FakeSysfs& fake) { route(fake, "00000000", "00000000"); },
+              "eth1 carries the default route"},
+        InUse{"route", [](const FakeSysfs& fake) { route(fake, "0002000A", "00FFFFFF"); },
+              "eth1 carries the route 10.0.2.0/24"},
+        InUse{"ssh",
+              [](const FakeSysfs& fake) {
+                  route(fake, "00000000", "00000000");
+                  ::setenv("SSH_CONNECTION", "192.0.2.9 50000 192.0.2.1 22", 1);
+              },
+              "eth1 carries this ssh connection (from 192.0.2.9), eth1 carries the default route"},
+        InUse{"bond", [](const FakeSysfs& fake) { under(fake, "bond"); }, "eth1 is part of the bond x0"},
+        InUse{"bridge", [](const FakeSysfs& fake) { under(fake, "bridge"); },
+              "eth1 is part of the bridge x0"},
+        InUse{"vlan", [](const FakeSysfs& fake) { under(fake, "vlan"); }, "eth1 carries the VLAN x0"}),
+    [](const auto& one) { return one.param.name; });
+
 TEST_P(TerminalWrong, ends_with_two_and_one_line) {
     auto outcome = devbind(GetParam().arguments);
     EXPECT_EQ(outcome.code, 2);
@@ -160,12 +279,13 @@ TEST_P(TerminalWrong, ends_with_two_and_one_line) {
 INSTANTIATE_TEST_SUITE_P(
     , TerminalWrong,
     testing::Values(
-        Wrong{"nothing", {}, "nothing to do"}, Wrong{"unknown_option", {"--frobnicate"}, "--frobnicate"},
+        Wrong{"nothing", {}, "nothing to do"},
+        Wrong{"unknown_option", {"--frobnicate"}, "--frobnicate: no such option"},
         Wrong{"status_with_device", {"--status", "01:00.0"}, "01:00.0"},
         Wrong{"status_with_value", {"--status=x"}, "--status"},
         Wrong{"unknown_class", {"--status-dev", "toasters"}, "toasters"},
-        Wrong{"class_missing", {"--status-dev"}, "--status-dev"},
-        Wrong{"driver_missing", {"--bind"}, "--bind"},
+        Wrong{"class_missing", {"--status-dev"}, "--status-dev: its value is missing"},
+        Wrong{"driver_missing", {"--bind"}, "--bind: its value is missing"},
         Wrong{"driver_empty", {"--bind=", "01:00.0"}, "--bind"},
         Wrong{"devices_missing", {"-b", "vfio-pci"}, "--bind needs devices"},
         Wrong{"driver_forgotten", {"-b", "01:00.0", "02:00.0"}, "is a device, not a driver"},
@@ -181,7 +301,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"dry_run_with_status", {"--dry-run", "-s"}, "--dry-run"},
         Wrong{"noiommu_with_status", {"--noiommu-mode", "-s"}, "--noiommu-mode"},
         Wrong{"noiommu_in_no_kernel", {"--noiommu-mode=2", "-b", "vfio-pci", "01:00.0"}, "--noiommu-mode"},
-        Wrong{"hugepages_missing", {"--hugepages"}, "--hugepages"},
+        Wrong{"hugepages_missing", {"--hugepages"}, "--hugepages: its value is missing"},
         Wrong{"hugepages_no_size", {"--hugepages", "many"}, "many"},
         Wrong{"hugepages_no_unit", {"--hugepages", "256"}, "256"},
         Wrong{"hugepages_bad_unit", {"--hugepages", "256X"}, "256X"},
@@ -190,5 +310,17 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"hugepages_negative_node", {"--hugepages", "256M@-1"}, "256M@-1"},
         Wrong{"hugepages_nowhere", {"--hugepages", "256M"}, "this kernel has none"},
         Wrong{"groups_of_nothing", {"--groups", "09:00.0"}, "09:00.0"},
+        Wrong{"unbind_with_value", {"--unbind=x", "01:00.0"}, "--unbind takes no value"},
+        Wrong{"force_with_value", {"--force=1", "-u", "01:00.0"}, "--force takes no value"},
+        Wrong{"dry_run_with_value", {"--dry-run=1", "-u", "01:00.0"}, "--dry-run takes no value"},
+        Wrong{"groups_with_value", {"--groups=7"}, "--groups takes no value"},
+        Wrong{"bind_twice", {"-b", "vfio-pci", "--bind", "none", "01:00.0"}, "--bind: give it once"},
+        Wrong{"auto_without_devices", {"-b", "auto"}, "--bind needs devices"},
+        Wrong{"auto_for_nothing", {"-b", "auto", "09:00.0"}, "09:00.0: no such device"},
+        Wrong{"auto_for_no_match", {"-b", "auto", "0009:*"}, "0009:*: no device matches"},
+        Wrong{"dry_run_not_loaded", {"-n", "-b", "igb_uio", "01:00.0"}, "load its module with modprobe"},
+        Wrong{"wildcard_broken", {"-u", "01:[00.0"}, "no device matches"},
+        Wrong{"device_empty", {"-u", ""}, "no such device"},
+        Wrong{"abbreviated", {"--stat"}, "--stat: no such option"},
         Wrong{"json_with_value", {"--json=2"}, "--json"}),
     [](const auto& one) { return one.param.name; });
