@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Installs what is built into a folder of its own, and uses it from outside the tree with pkg-config alone.
+"""Installs what is built below a prefix, and uses it from outside the tree with pkg-config alone.
 
 usage: test_install.py MESON BUILD SOURCE PROGRAM
 PROGRAM forwards from one port to another (tests/examples/forward.cpp). CXX names the compiler (g++).
@@ -11,6 +11,7 @@ import pathlib
 import random
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -36,19 +37,34 @@ def expect(true, message):
         sys.exit(message)
 
 
-def install(meson, build, root):
-    """The prefix, moved by hand below `root`: what was installed names the final place."""
+def staged(meson, build, root):
+    """What `meson install --destdir` puts below `root`, as packages have it, and the prefix there."""
     run(meson, "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", root)
     prefix = next(root.rglob("libsluice.so")).parent
     while not (prefix / "include").exists():
         prefix = prefix.parent
-    for path in root.rglob("*.pc"):
-        path.write_text(path.read_text().replace("prefix=/", f"prefix={root}/", 1))
     return prefix
 
 
+def install(meson, build, prefix):
+    """`meson setup --prefix` and `ninja install`, in a copy of the build beside it: so nothing is compiled twice."""
+    copy = pathlib.Path(f"{build}-prefix-{os.getpid()}")
+    try:
+        copy.mkdir()
+        for name in ("apps", "drivers", "lib", "libsluice.so.1", "libsluice.a", "meson-private", "build.ninja", ".ninja_log", ".ninja_deps"):
+            run("cp", "-a", "--reflink=auto", pathlib.Path(build) / name, copy)
+        run(meson, "setup", "--reconfigure", copy, f"--prefix={prefix}", "-Dtests=false")
+        run("ninja", "-C", copy, "install")
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def files_below(prefix):
+    return {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
+
+
 def check_files(prefix, source):
-    found = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
+    found = files_below(prefix)
     strange = sorted(name for name in found if not FILES.fullmatch(name))
     expect(not strange, f"installed, and nobody's to use: {strange}")
     headers = {str(path).split("/include/")[1] for path in source.glob("lib/*/include/sluice/*/*.hpp")}
@@ -119,7 +135,11 @@ def main(meson, build, source, program):
     source = pathlib.Path(source)
     with tempfile.TemporaryDirectory(prefix="sluice-install-") as name:
         folder = pathlib.Path(name)
-        prefix = install(meson, build, folder / "root")
+        prefix = folder / "prefix"
+        install(meson, build, prefix)
+        expect(files_below(staged(meson, build, folder / "root")) == files_below(prefix), "with a prefix and with DESTDIR, different files are installed")
+        for path in prefix.rglob("*.pc"):
+            expect(path.read_text().startswith(f"prefix={prefix}\n"), f"{path} names another prefix")
         headers = check_files(prefix, source)
         library = next(prefix.rglob("libsluice.so"))
         check_symbols(library, source)
