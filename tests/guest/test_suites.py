@@ -90,7 +90,7 @@ class Verdicts(unittest.TestCase):
     def judged(self, result, *cases):
         for text in cases:
             runner.Runner.take_case(result, text)
-        runner.Runner(pathlib.Path("/"), {}, lambda _: None).judge(result)
+        runner.Runner(pathlib.Path("/"), {}, lambda _: None, "").judge(result)
         return [case.name.rpartition("].")[2] for case in result.failures]
 
     def test_all_is_well_when_cases_pass(self):

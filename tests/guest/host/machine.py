@@ -72,13 +72,31 @@ def kvm_works():
             probe.stdout.close()
 
 
+class Monitor:
+    """QMP over a connected socket."""
+
+    def __init__(self, connected):
+        self.socket, self.file = connected, connected.makefile("rw", encoding="utf-8", newline="\n")
+        self.file.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while answer := self.file.readline():
+            message = json.loads(answer)
+            if "return" in message or "error" in message:
+                return message
+        raise GuestDied("QMP ended")
+
+
 class Guest:
     """One boot. Use as a context; `lines()` yields what the agent sends, while the console goes to a file."""
 
     MEMORY = "2G"
 
-    def __init__(self, config, console_path, live=None):
-        self.config, self.live = config, live
+    def __init__(self, config, console_path, meeting, live=None):
+        self.config, self.meeting, self.live = config, pathlib.Path(meeting), live
         self.console_path = pathlib.Path(console_path)
         self.console_tail = collections.deque(maxlen=60)
         self.processes, self.selector = [], selectors.DefaultSelector()
@@ -115,9 +133,7 @@ class Guest:
         self.channel = self.connect("channel")
         self.selector.register(self.channel, selectors.EVENT_READ, self.on_channel)
         self.qmp_socket = self.connect("qmp")
-        self.qmp_file = self.qmp_socket.makefile("rw", encoding="utf-8", newline="\n")
-        self.qmp_file.readline()
-        self.qmp("qmp_capabilities")
+        self.monitor = Monitor(self.qmp_socket)
         for key, paths in self.devices.sockets.items():
             self.wires[key] = {role: self.connect(path) for role, path in paths.items()}
         for line in self.lines(BOOT_SECONDS):
@@ -149,7 +165,7 @@ class Guest:
                 *self.processors(),
                 "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
                 "-chardev", f"socket,id=channel,path={self.folder}/channel,server=on,wait=off", "-serial", "chardev:channel",
-                "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
+                "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", "-qmp", f"unix:{self.pause_path},server=on,wait=off",
                 *iommu,
                 "-chardev", f"socket,id=root,path={self.folder}/root.sock",
                 "-device", "vhost-user-fs-pci,chardev=root,tag=hostroot,queue-size=1024,addr=0x2",
@@ -159,6 +175,11 @@ class Guest:
     @property
     def accelerator(self):
         return "tcg" if self.config.counts else accelerator()
+
+    @property
+    def pause_path(self):
+        """A second QMP socket, where all of a run's are: another guest's process stops this one there while it measures."""
+        return self.meeting / self.folder.name
 
     @property
     def counts_path(self):
@@ -235,13 +256,7 @@ class Guest:
         self.channel.sendall(line.encode() + b"\n")
 
     def qmp(self, command, **arguments):
-        self.qmp_file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.qmp_file.flush()
-        while answer := self.qmp_file.readline():
-            message = json.loads(answer)
-            if "return" in message or "error" in message:
-                return message
-        raise GuestDied("QMP ended")
+        return self.monitor.command(command, **arguments)
 
     def tail(self):
         return "\n".join("    | " + line for line in self.console_tail)

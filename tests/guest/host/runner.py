@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs jobs: those of one machine in one boot, one after the other; the kernels side by side."""
-import contextlib
 import dataclasses
-import fcntl
 import itertools
 import json
 import multiprocessing
+import tempfile
 import time
 
 from . import LabError, machine, module, services
@@ -39,11 +38,16 @@ class Outcome:
 
 def run(jobs, settings, say, live=None):
     """Returns the outcomes and the number of boots. Each kernel's guests have a process of their own: guests wait much."""
+    with tempfile.TemporaryDirectory(prefix="sluice-guests.") as meeting:
+        return run_kernels(jobs, settings, say, live, meeting)
+
+
+def run_kernels(jobs, settings, say, live, meeting):
     workers = []
     for kernel in sorted({job.config.kernel for job in jobs}):
         results, answer = multiprocessing.Pipe(duplex=False)
         mine = [job for job in jobs if job.config.kernel == kernel]
-        worker = multiprocessing.Process(target=run_kernel, args=(mine, settings, say, live, answer), daemon=True)
+        worker = multiprocessing.Process(target=run_kernel, args=(mine, settings, say, live, meeting, answer), daemon=True)
         worker.start()
         answer.close()
         workers.append((worker, results))
@@ -60,25 +64,16 @@ def run(jobs, settings, say, live=None):
     return outcomes, boots
 
 
-def run_kernel(jobs, settings, say, live, answer):
-    runner = Runner(LOGS, settings, say, live)
+def run_kernel(jobs, settings, say, live, meeting, answer):
+    runner = Runner(LOGS, settings, say, meeting, live)
     for config, group in itertools.groupby(sorted(jobs, key=lambda job: str(job.config)), lambda job: job.config):
         runner.run_machine(config, list(group))
     answer.send((runner.outcomes, len(runner.boots)))
 
 
-@contextlib.contextmanager
-def turn(logs, alone):
-    """What measures waits until no other kernel's suite runs, and keeps them waiting."""
-    logs.mkdir(parents=True, exist_ok=True)
-    with open(logs / "turn", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
-
-
 class Runner:
-    def __init__(self, logs, settings, say, live=None):
-        self.logs, self.settings, self.say, self.live = logs, settings, say, live
+    def __init__(self, logs, settings, say, meeting, live=None):
+        self.logs, self.settings, self.say, self.meeting, self.live = logs, settings, say, meeting, live
         self.outcomes, self.boots = [], []
 
     def run_machine(self, config, jobs):
@@ -102,7 +97,7 @@ class Runner:
     def boot_and_run(self, config, jobs):
         name = str(config).replace(" ", "-").lower()
         begun = time.monotonic()
-        with machine.Guest(config, self.logs / f"{name}.console", self.live) as guest:
+        with machine.Guest(config, self.logs / f"{name}.console", self.meeting, self.live) as guest:
             for job in jobs:
                 guest.devices.add(job.suite.topology, job.model)
             try:
@@ -114,9 +109,8 @@ class Runner:
             service = services.Services(guest)
             try:
                 while jobs:
-                    job = jobs.pop(0)
-                    with turn(self.logs, job.suite.alone):
-                        self.run_job(guest, service, job)
+                    self.run_job(guest, service, jobs.pop(0))
+                    service.alone.close()
             finally:
                 service.close()
 

@@ -3,14 +3,20 @@
 
     frames COMMAND…       a command of host/frames.py, which stands at the wires of the suite's topology
     qmp COMMAND [JSON]    a command for QEMU
+    alone                 from now on no other guest runs, until `together` or the suite's end: the suite measures
+    together              the other guests go on
     counts                what the counting plugin wrote since it was last asked (suites that declare count=on)
 """
+import contextlib
+import fcntl
 import json
+import pathlib
 import selectors
+import socket
 import subprocess
 import sys
 
-from . import cache, children
+from . import cache, children, machine
 
 
 class Services:
@@ -18,11 +24,13 @@ class Services:
 
     def __init__(self, guest):
         self.guest, self.peers, self.counted = guest, {}, 0
+        self.alone = contextlib.ExitStack()
 
     def request(self, job, text):
         verb, _, rest = text.partition(" ")
         try:
-            {"frames": self.frames, "qmp": self.qmp, "counts": self.counts}[verb](job, rest)
+            {"frames": self.frames, "qmp": self.qmp, "counts": self.counts,
+             "alone": self.stop_others, "together": self.go_on}[verb](job, rest)
         except (KeyError, ValueError, OSError) as error:
             self.answer([f"error {verb}: {error!r}"])
 
@@ -34,6 +42,21 @@ class Services:
     def qmp(self, _job, rest):
         command, _, arguments = rest.partition(" ")
         self.answer([json.dumps(self.guest.qmp(command, **json.loads(arguments or "{}")))])
+
+    def stop_others(self, _job, _rest):
+        """A guest that is stopped does not see time pass."""
+        with contextlib.ExitStack() as alone:
+            file = alone.enter_context(open(self.guest.meeting / "measuring.lock", "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            for path in self.guest.meeting.iterdir():
+                if path not in (self.guest.pause_path, pathlib.Path(file.name)):
+                    pause(path, alone)
+            self.alone = alone.pop_all()
+        self.answer(["alone"])
+
+    def go_on(self, _job, _rest):
+        self.alone.close()
+        self.answer(["together"])
 
     def counts(self, _job, _rest):
         lines = self.guest.counts_path.read_text().splitlines()
@@ -47,8 +70,26 @@ class Services:
         self.peers[key].command(rest)
 
     def close(self):
+        self.alone.close()
         for peer in self.peers.values():
             peer.close()
+
+
+def pause(path, alone):
+    """Stops the guest whose second QMP socket is `path`, if it still runs, until `alone` is closed."""
+    connection = alone.enter_context(socket.socket(socket.AF_UNIX))
+    try:
+        connection.connect(str(path))
+        monitor = machine.Monitor(connection)
+        monitor.command("stop")
+    except (OSError, machine.GuestDied):
+        return   # it ended
+    alone.callback(resume, monitor)
+
+
+def resume(monitor):
+    with contextlib.suppress(OSError, machine.GuestDied):
+        monitor.command("cont")
 
 
 class Peer:

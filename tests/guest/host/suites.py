@@ -13,7 +13,7 @@ A suite is one script in suites/. Lines `#@ key: value` at its top declare:
     cases      names that must all be reported; one that is missing is a failure
     allow      a pattern of kernel log lines that are no failure here
     full       6.1 6.12             for these kernels, run by --full alone
-    alone      yes                  it measures: no suite of the other kernel runs beside it
+    plugins    all                  every plugin of DPDK's that is installed; without it those that the agent names
     manual     yes                  not a part of the whole run
 """
 import dataclasses
@@ -24,7 +24,7 @@ from . import LabError, cache, machine, topology
 
 FOLDER = cache.HERE / "suites"
 MATRIX = cache.HERE / "matrix"
-KEYS = {"kernels", "qemu", "topology", "model", "matrix", "transports", "machine", "seconds", "cases", "allow", "full", "alone", "manual"}
+KEYS = {"kernels", "qemu", "topology", "model", "matrix", "transports", "machine", "seconds", "cases", "allow", "full", "plugins", "manual"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Suite:
     cases: tuple = ()
     allow: str = ""
     full: tuple = ()
-    alone: bool = False
+    plugins: str = ""
     manual: bool = False
 
 
@@ -72,7 +72,8 @@ class Job:
 
     def line(self, devices, settings):
         variables = {"ALLOW": self.suite.allow, "KERNEL": self.config.kernel, "MODEL": self.model,
-                     "TRANSPORT": self.cell.transport if self.cell else "", **devices.variables(self.suite.topology, self.model),
+                     "TRANSPORT": self.cell.transport if self.cell else "", "PLUGINS": self.suite.plugins,
+                     **devices.variables(self.suite.topology, self.model),
                      **settings}
         return " ".join(["job", self.suite.name, *(f"{key}={shlex.quote(value)}" for key, value in variables.items())])
 
@@ -92,7 +93,7 @@ def load(name):
     for key in ("kernels", "transports", "machine", "cases", "full"):
         if key in declared:
             declared[key] = tuple(declared[key].split())
-    for key in ("matrix", "alone", "manual"):
+    for key in ("matrix", "manual"):
         if key in declared:
             declared[key] = declared[key] == "yes"
     if "seconds" in declared:
