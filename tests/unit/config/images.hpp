@@ -26,6 +26,9 @@ class Log final : public config::Observer {
     unsigned reads = 0;
 };
 
+inline constexpr config::Policy every_policy[] = {config::Policy::kernel_6_1, config::Policy::kernel_6_12,
+                                                  config::Policy::strict};
+
 struct Function {
     explicit Function(std::uint32_t size = config::conventional_size);
     Function(const Function&) = delete;

@@ -8,11 +8,10 @@
 
 using namespace sluice;
 using config::Policy;
+using sluice::testing::every_policy;
 using sluice::testing::Function;
 
 namespace {
-
-constexpr Policy every_policy[] = {Policy::kernel_6_1, Policy::kernel_6_12, Policy::strict};
 
 /// How many bytes from `offset` on belong to the capability there.
 std::uint32_t owned(const config::Space& space, std::uint32_t offset) {

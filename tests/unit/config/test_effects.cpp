@@ -10,14 +10,14 @@
 using namespace sluice;
 using config::Disposition;
 using config::Policy;
+using sluice::testing::every_policy;
 using sluice::testing::Function;
 
 namespace {
 
-constexpr Policy every_policy[] = {Policy::kernel_6_1, Policy::kernel_6_12, Policy::strict};
 using Lines = std::vector<std::string>;
 
-void add_express(Function& function) {
+void add_resettable(Function& function) {
     function.capability(0x60, 0x10, {0x02, 0x00, 0x00, 0x00, 0x00, 0x10, 0x10, 0x28});
 }
 
@@ -81,7 +81,7 @@ TEST(Reset, through_advanced_features) {
 TEST(Reset, is_passed_as_one_write_where_a_mediator_sits_below) {
     for (const Policy policy : every_policy) {
         Function function;
-        add_express(function);
+        add_resettable(function);
         config::Effects passes;
         auto space = config::Space::create(function.recorder, passes, function.facts, policy);
         ASSERT_TRUE(space);
@@ -93,7 +93,7 @@ TEST(Reset, is_passed_as_one_write_where_a_mediator_sits_below) {
 TEST(Effects, that_fail_or_are_unsupported_are_noted_and_the_write_succeeds) {
     for (const bool fails : {true, false}) {
         Function function;
-        add_express(function);
+        add_resettable(function);
         Told told(fails ? Result<Disposition>(fail(EIO, "no"))
                         : Result<Disposition>(Disposition::unsupported));
         auto space = config::Space::create(function.recorder, told, function.facts);
@@ -125,7 +125,7 @@ TEST(ReadRequest, is_raised_to_the_payload_in_force) {
 
 TEST(ReadRequest, is_passed_as_the_user_wrote_it) {
     Function function;
-    add_express(function);
+    add_resettable(function);
     config::Effects passes;
     auto space = config::Space::create(function.recorder, passes, function.facts);
     ASSERT_TRUE(space);
@@ -169,7 +169,7 @@ struct Failing final : config::Backend {
 TEST(Effects, that_are_passed_to_hardware_are_noted_only_when_that_fails) {
     for (const unsigned writes : {1U, 2U}) {
         Function function;
-        add_express(function);
+        add_resettable(function);
         Failing failing(function.image, writes);
         config::Effects passes;
         auto space = config::Space::create(failing, passes, function.facts);
@@ -418,7 +418,7 @@ TEST(SystemModel, sends_a_pending_interrupt_again) {
 
 TEST(SystemModel, says_when_there_is_no_reset) {
     Function function;
-    add_express(function);
+    add_resettable(function);
     function.system.options().reset_supported = false;
     auto& space = function.open(Policy::kernel_6_1);
     EXPECT_TRUE(space.write16(0x68, 0xa810));

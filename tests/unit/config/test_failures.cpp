@@ -11,13 +11,12 @@
 
 using namespace sluice;
 using config::Policy;
+using sluice::testing::every_policy;
 using sluice::testing::Function;
 
 namespace {
 
-constexpr Policy every_policy[] = {Policy::kernel_6_1, Policy::kernel_6_12, Policy::strict};
-
-void add_much(Function& function) {
+void add_some(Function& function) {
     function.capability(0x40, 0x01, {0x03, 0x00, 0x08, 0x00}).capability(0x48, 0x03);
     function.capability(0x50, 0x05, {0x8a, 0x01}).capability(0x70, 0x09, {0x10});
     function.capability(0x80, 0x10, {0x02, 0x00, 0x00, 0x00, 0x00, 0x10, 0x10, 0x28})
@@ -84,7 +83,7 @@ TEST(Failures, of_any_register_are_handed_on_or_noted) {
             for (std::uint32_t offset = 0; offset < 0x150; offset += 2)
                 for (const unsigned direction : {1U, 2U, 3U}) {
                     Function function(4096);
-                    add_much(function);
+                    add_some(function);
                     function.facts.nointx = offset % 4 != 0;
                     ASSERT_TRUE(function.facts.scan(function.image));
                     function.system.scan();
@@ -107,7 +106,7 @@ TEST(Failures, while_opening_leave_no_space_behind) {
     for (const Policy policy : every_policy)
         for (std::uint32_t offset = 0; offset < 0x150; ++offset) {
             Function function(4096);
-            add_much(function);
+            add_some(function);
             ASSERT_TRUE(function.facts.scan(function.image));
             function.image.inject_errors(offset, 1, 0x86, true, false);
             auto space = config::Space::create(function.image, function.system, function.facts, policy);

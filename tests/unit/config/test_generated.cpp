@@ -13,7 +13,6 @@ using config::Policy;
 
 namespace {
 
-constexpr Policy every_policy[] = {Policy::kernel_6_1, Policy::kernel_6_12, Policy::strict};
 constexpr std::uint64_t seeds = 400;
 
 /// The end of everything a session of accesses did: answers, hardware and shadow.

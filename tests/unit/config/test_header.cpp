@@ -6,11 +6,10 @@
 using namespace sluice;
 using config::Policy;
 using config::Resource;
+using sluice::testing::every_policy;
 using sluice::testing::Function;
 
 namespace {
-
-constexpr Policy every_policy[] = {Policy::kernel_6_1, Policy::kernel_6_12, Policy::strict};
 
 std::uint32_t size_bar(config::Space& space, std::uint32_t offset) {
     EXPECT_TRUE(space.write32(offset, 0xffffffff));

@@ -27,6 +27,13 @@ struct FakeFunction {
 };
 
 /// Owns the folder and removes it.
+/// The address that `text` names; the test ends when it names none.
+inline pci::Address at(const char* text) {
+    return *pci::Address::parse(text);
+}
+
+inline constexpr std::uint64_t mib = 1024 * 1024;
+
 class FakeSysfs {
   public:
     FakeSysfs();

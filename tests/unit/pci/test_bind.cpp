@@ -8,6 +8,7 @@
 using sluice::pci::Address;
 using sluice::pci::Binder;
 using sluice::pci::Change;
+using sluice::test::at;
 using sluice::test::FakeKernel;
 using sluice::test::FakeSysfs;
 
@@ -15,10 +16,6 @@ namespace {
 
 constexpr const char* first = "0000:01:00.0";
 constexpr const char* second = "0000:02:00.0";
-
-Address at(const char* text) {
-    return *Address::parse(text);
-}
 
 class BindTest : public testing::Test {
   protected:

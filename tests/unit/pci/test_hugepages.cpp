@@ -9,10 +9,9 @@ using sluice::pci::hugepage_pools;
 using sluice::pci::reserve_hugepages;
 using sluice::test::FakeKernel;
 using sluice::test::FakeSysfs;
+using sluice::test::mib;
 
 namespace {
-
-constexpr std::uint64_t mib = 1024 * 1024;
 
 class Hugepages : public testing::Test {
   protected:
@@ -25,12 +24,12 @@ class Hugepages : public testing::Test {
     FakeKernel kernel{fake};
 };
 
-constexpr const char* first = "sys/devices/system/node/node0/hugepages/hugepages-2048kB";
+constexpr const char* small_pool = "sys/devices/system/node/node0/hugepages/hugepages-2048kB";
 
 } // namespace
 
 TEST_F(Hugepages, are_listed_by_node_and_size) {
-    pool(first, 256, 100);
+    pool(small_pool, 256, 100);
     pool("sys/devices/system/node/node0/hugepages/hugepages-1048576kB", 1, 0);
     pool("sys/devices/system/node/node10/hugepages/hugepages-2048kB", 2, 2);
     pool("sys/devices/system/node/node2/hugepages/hugepages-2048kB", 3, 3);
@@ -58,12 +57,12 @@ TEST_F(Hugepages, are_the_systems_where_there_are_no_nodes) {
 }
 
 TEST_F(Hugepages, are_reserved_in_whole_pages) {
-    pool(first, 0, 0);
+    pool(small_pool, 0, 0);
     auto pools = hugepage_pools(fake.sysfs());
     auto reserved = reserve_hugepages(fake.sysfs(), pools[0], 3 * mib, kernel);
     ASSERT_TRUE(reserved) << reserved.error().message();
     EXPECT_EQ(reserved->reserved, 2u);
-    EXPECT_EQ(kernel.log(), std::vector{std::string(first) + "/nr_hugepages 2"});
+    EXPECT_EQ(kernel.log(), std::vector{std::string(small_pool) + "/nr_hugepages 2"});
     kernel.fails("/nr_hugepages", EACCES);
     auto refused = reserve_hugepages(fake.sysfs(), pools[0], 3 * mib, kernel);
     ASSERT_FALSE(refused);

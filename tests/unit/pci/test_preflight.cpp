@@ -15,13 +15,13 @@ using sluice::pci::Check;
 using sluice::pci::Environment;
 using sluice::pci::Verdict;
 using sluice::test::FakeSysfs;
+using sluice::test::mib;
 using testing::HasSubstr;
 
 using namespace std::string_literals;
 
 namespace {
 
-constexpr std::uint64_t mib = 1024 * 1024;
 constexpr const char* bdf = "0000:01:00.0";
 constexpr const char* device = "sys/devices/pci0000:00/0000:01:00.0";
 

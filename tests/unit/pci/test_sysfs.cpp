@@ -8,15 +8,8 @@
 using sluice::pci::Address;
 using sluice::pci::Roots;
 using sluice::pci::Sysfs;
+using sluice::test::at;
 using sluice::test::FakeSysfs;
-
-namespace {
-
-Address at(const char* text) {
-    return *Address::parse(text);
-}
-
-} // namespace
 
 TEST(Sysfs, reads_all_that_a_function_shows) {
     FakeSysfs fake;
