@@ -168,7 +168,8 @@ Result<> start_eal(std::vector<std::string> arguments) {
         return fail(EBUSY, "another process with this EAL prefix runs: give --file-prefix NAME");
     // EAL moves words that are no options behind those that are.
     if (used + 1 < static_cast<int>(arguments.size()))
-        return fail(0, "neither an option nor the value of one; see sluice-testpmd --help", argv[used + 1]);
+        return fail(0, "neither an option nor the value of one; see sluice-testpmd --help",
+                    argv[static_cast<std::size_t>(used) + 1]);
     return {};
 }
 

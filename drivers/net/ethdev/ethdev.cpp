@@ -54,7 +54,9 @@ Result<std::uint16_t> probe(const std::string& name, std::string_view arguments)
     if (pci::Address::parse(name) && rte_eal_has_pci() == 0)
         return fail(ENODEV, "EAL runs without PCI: start it with -a ADDRESS in place of --no-pci", name);
     if (const int wrong = rte_dev_probe(devargs.c_str()); wrong != 0)
-        return fail(-wrong, "DPDK cannot open the device: check its name and arguments (EAL's log says more)",
+        // -1 and -EFAULT stand for any reason at all, a driver that is not there too.
+        return fail(wrong == -1 || wrong == -EFAULT ? ENODEV : -wrong,
+                    "DPDK cannot open the device: check its name and arguments (EAL's log says more)",
                     devargs);
     if (const auto id = port_named(name))
         return *id;

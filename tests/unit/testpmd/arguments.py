@@ -111,7 +111,7 @@ WRONG_AFTER_EAL = (
     ([*HERE, "-a", "bogus:x"], r"bogus:x \(known: .*\): not a device: .*"),
     ([*HERE, "-a", "ffff:1f:1f.7"], r"ffff:1f:1f\.7: no such PCI function.*"),
     ([*HERE, "-a", "ff:1f.9"], r"0000:ff:1f\.9: not a PCI address; write it as .*"),
-    ([*HERE, "--vdev", "net_bogus0"], r"net_bogus0: DPDK cannot open the device: .*"),
+    ([*HERE, "--vdev", "net_bogus0"], r"net_bogus0: DPDK cannot open the device: check its name and arguments .* \(No such device\)"),
     ([*HERE, "--vdev", "net_null0,size=x"], r"net_null0: .*"),
     ([*HERE, "-a", "ethdev:net_null0", "--vdev", "net_null0"], r"net_null0: another part of this process owns the DPDK port: .*"),
     ([*HERE, *NULLS, "--", "--nb-cores=2"], r"--nb-cores=2, EAL has 2 lcores: more forwarding lcores than EAL has .*: name more with -l.*"),
