@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Puts what the suite config_capture saw into the tree's cases.
 
-usage: captured.py RESULTS CASES
+usage: captured.py RESULTS… CASES
 
-RESULTS is the file that tests/guest/lab --results wrote, of both kernels; CASES is tests/config-cases. A device whose
+RESULTS are files that tests/guest/lab --results wrote, with both kernels in them; CASES is tests/config-cases. A device whose
 image, masks and accesses are the same with both is one case; one where a kernel left hardware otherwise is a case for
 each, which has answers of that kernel alone.
 """
@@ -23,9 +23,10 @@ INPUTS = ('.bin', '.wm', '.w1c', '.scr')
 def unpack(results):
     """{kernel: {device: {ending: bytes}}}"""
     parts, captured = collections.defaultdict(str), {}
-    for row in json.loads(pathlib.Path(results).read_text(encoding='utf-8'))['rows']:
-        if 'part' in row:
-            parts[row['kernel']] += row['part']
+    for path in results:
+        for row in json.loads(pathlib.Path(path).read_text(encoding='utf-8'))['rows']:
+            if 'part' in row:
+                parts[row['kernel']] += row['part']
     for kernel, text in parts.items():
         files = captured[kernel] = collections.defaultdict(dict)
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode='r:xz') as archive:
@@ -52,10 +53,11 @@ def write(cases, name, files, kernels):
         (cases / 'expected' / kernel / (name + '.out')).write_bytes(answers)
 
 
-def main(results, cases):
+def main(*arguments):
+    *results, cases = arguments
     captured, cases = unpack(results), pathlib.Path(cases)
     if sorted(captured) != KERNELS:
-        print(f'{results}: has answers of {sorted(captured)}, and both kernels are needed')
+        print(f'{results} have answers of {sorted(captured)}, and both kernels are needed')
         return 2
     save_reads(captured, cases)
     for name in sorted(name for name in captured['6.1'] if '.scr' in captured['6.1'][name]):
