@@ -10,6 +10,7 @@
 
 using namespace sluice;
 using config::Policy;
+using sluice::testing::every_policy;
 
 namespace {
 
