@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every case of a folder of cases, under both kernel policies, byte for byte.
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,9 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+
+#include <sluice/config/image.hpp>
+#include <sluice/config/recorder.hpp>
 
 #include "replay.hpp"
 
@@ -115,6 +119,46 @@ TEST_P(Cases, replays_as_the_kernel_answers) {
     const std::string expected = read_file(answers);
     const std::string got = is_captured(param.name) ? without_effects(out.str()) : out.str();
     EXPECT_TRUE(got == expected) << first_difference(expected, got);
+}
+
+struct ReadCount final : config::Observer {
+    void read(std::uint32_t, unsigned, std::uint32_t) override { ++count; }
+    void written(std::uint32_t, unsigned, std::uint32_t) override {}
+    void event(std::string_view) override {}
+    unsigned count = 0;
+};
+
+unsigned reads_to_build(const config::Image& captured, bool is_vf, config::Policy policy) {
+    config::Image image = captured;
+    config::Facts facts;
+    facts.is_vf = facts.no_command_memory = is_vf;
+    EXPECT_TRUE(facts.scan(image));
+    ReadCount reads;
+    config::Recorder recorder(image, reads);
+    config::Effects effects;
+    EXPECT_TRUE(config::Space::create(recorder, effects, facts, policy));
+    return reads.count;
+}
+
+/// The kernel's figures were counted in the guest, by tracing pci_read_config_byte, _word and _dword under
+/// the functions that build vfio-pci's space (the suite config_capture).
+TEST(Captured, a_space_costs_no_more_reads_of_hardware_than_in_the_kernel) {
+    const fs::path folder = fs::path(SLUICE_OWN_CASES) / "captured";
+    std::ifstream table(folder / "reads.tsv");
+    unsigned devices = 0;
+    std::string name;
+    for (unsigned old = 0, recent = 0; table >> name >> old >> recent; ++devices) {
+        auto image = config::Image::load(folder / (name + ".bin"));
+        ASSERT_TRUE(image) << name;
+        const bool is_vf = name.ends_with("_vf");
+        const unsigned strict = reads_to_build(*image, is_vf, config::Policy::strict);
+        std::printf("reads of hardware to build %s, %u bytes: vfio-pci %u on 6.1 and %u on 6.12, strict %u\n",
+                    name.c_str(), image->size(), old, recent, strict);
+        EXPECT_EQ(reads_to_build(*image, is_vf, config::Policy::kernel_6_1), old) << name;
+        EXPECT_EQ(reads_to_build(*image, is_vf, config::Policy::kernel_6_12), recent) << name;
+        EXPECT_LE(strict, std::min(old, recent)) << name;
+    }
+    EXPECT_GE(devices, 6U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Replay, Cases, testing::ValuesIn(find_cases()), case_name);

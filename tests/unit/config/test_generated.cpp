@@ -178,8 +178,8 @@ TEST(GeneratedStrict, reads_hardware_no_more_than_the_kernel_when_it_opens) {
         most = std::max(most, function.log.reads);
         most_kernel = std::max(most_kernel, kernel);
     }
-    // The kernel's figure is that of its policy, which walks and fills as vfio-pci does; the suite
-    // config_capture counts vfio-pci's own reads on real kernels.
+    // The kernel's figure is that of its policy, which makes as many as vfio-pci was seen to make in a guest:
+    // test_cases.cpp holds that.
     std::printf(
         "reads of hardware to build a space of 4096 bytes: at most %u under strict, %u under kernel-6.12\n",
         most, most_kernel);
