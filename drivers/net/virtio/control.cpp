@@ -2,10 +2,12 @@
 #include "control.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace sluice::inline v1::virtio {
@@ -19,6 +21,8 @@ constexpr std::size_t answer_at = 8;
 constexpr std::size_t data_at = 16;
 constexpr std::size_t buffer_bytes = 4096;
 static_assert(data_at + 8 + 6 * ControlQueue::max_addresses <= buffer_bytes);
+
+using Parts = std::array<BufferPart, 3>;
 
 /// What no device answers.
 constexpr std::uint8_t no_answer = 0xff;
@@ -34,8 +38,14 @@ void append(std::vector<std::uint8_t>& data, std::span<const net::MacAddress> ad
 } // namespace
 
 Result<ControlQueue> ControlQueue::create(const dma::EalMemory& memory, std::uint16_t index,
-                                          std::uint16_t size, std::string name, int numa_node) {
-    auto ring = SplitRing::allocate(memory, size, numa_node);
+                                          std::uint16_t size, bool packed, std::string name, int numa_node) {
+    const auto allocate = [&]<typename Kind>(std::type_identity<Kind>) -> Result<Ring> {
+        auto made = Kind::allocate(memory, size, numa_node);
+        if (!made)
+            return propagate(std::move(made));
+        return Ring(std::move(*made));
+    };
+    auto ring = packed ? allocate(std::type_identity<PackedRing>()) : allocate(std::type_identity<SplitRing>());
     if (!ring)
         return propagate(std::move(ring));
     auto buffer = dma::DmaRegion::allocate(memory, buffer_bytes, {.numa_node = numa_node});
@@ -50,6 +60,38 @@ void ControlQueue::go_live(const QueueDoorbell& doorbell) noexcept {
     stuck_ = false;
 }
 
+QueueSetup ControlQueue::setup(std::uint16_t vector) const noexcept {
+    return std::visit([&](const auto& ring) { return ring.setup(vector); }, ring_);
+}
+
+void ControlQueue::clear() noexcept {
+    std::visit([](auto& ring) { ring.clear(); }, ring_);
+}
+
+namespace {
+
+/// A command is three parts, of which the device writes the last. Each function posts one behind `sent`, and says
+/// whether it came back.
+void post(SplitRing& ring, std::uint16_t& sent, const Parts& parts) noexcept {
+    ring.write_chain(0, parts);
+    ring.descs()[2].flags = Desc::flag_write;
+    ring.set_avail(sent & ring.mask(), 0);
+    ring.publish(++sent);
+}
+bool answered(const SplitRing& ring, std::uint16_t sent) noexcept {
+    return ring.used_idx() == sent;
+}
+
+void post(PackedRing& ring, std::uint16_t& sent, const Parts& parts) noexcept {
+    ring.write_chain(sent, parts, PackedDesc::flag_write);
+    sent = static_cast<std::uint16_t>(sent + parts.size());
+}
+bool answered(const PackedRing& ring, std::uint16_t sent) noexcept {
+    return ring.is_used(static_cast<std::uint16_t>(sent - std::tuple_size_v<Parts>));
+}
+
+} // namespace
+
 Result<> ControlQueue::run(ctrl::Header command, std::span<const std::uint8_t> data, const char* what) {
     const auto object = [&] { return name_ + ": " + what; };
     if (stuck_)
@@ -59,19 +101,19 @@ Result<> ControlQueue::run(ctrl::Header command, std::span<const std::uint8_t> d
     std::memcpy(at + data_at, data.data(), data.size());
     auto* const answer = reinterpret_cast<std::uint8_t*>(at + answer_at);
     *answer = no_answer;
-    Desc* const descs = ring_.descs();
-    descs[0] = {buffer_.iova(header_at).value, std::uint32_t{sizeof command}, Desc::flag_next,
-                std::uint16_t{1}};
-    descs[1] = {buffer_.iova(data_at).value, static_cast<std::uint32_t>(data.size()), Desc::flag_next,
-                std::uint16_t{2}};
-    descs[2] = {buffer_.iova(answer_at).value, std::uint32_t{1}, Desc::flag_write, std::uint16_t{0}};
-    ring_.set_avail(sent_ & ring_.mask(), 0);
-    ring_.publish(++sent_);
-    if (ring_.wants_doorbell())
-        doorbell_.ring(index_);
+    const Parts parts = {{{buffer_.iova(header_at).value, sizeof command},
+                          {buffer_.iova(data_at).value, static_cast<std::uint32_t>(data.size())},
+                          {buffer_.iova(answer_at).value, 1}}};
+    std::visit(
+        [&](auto& ring) {
+            post(ring, sent_, parts);
+            if (ring.wants_doorbell())
+                doorbell_.ring(index_);
+        },
+        ring_);
 
     const auto end = std::chrono::steady_clock::now() + answer_limit;
-    while (ring_.used_idx() != sent_) {
+    while (!std::visit([&](const auto& ring) { return answered(ring, sent_); }, ring_)) {
         if (std::chrono::steady_clock::now() > end) {
             stuck_ = true;
             return fail(ETIMEDOUT, "the device does not answer on its control queue: reset the port",

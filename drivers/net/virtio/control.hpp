@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <variant>
 
 #include <sluice/net/mac.hpp>
 
+#include "packed_ring.hpp"
 #include "ring.hpp"
 
 namespace sluice::inline v1::virtio {
@@ -20,10 +22,13 @@ class ControlQueue {
     static constexpr std::size_t max_addresses = 256;
 
     static Result<ControlQueue> create(const dma::EalMemory& memory, std::uint16_t index, std::uint16_t size,
-                                       std::string name, int numa_node);
+                                       bool packed, std::string name, int numa_node);
 
     std::uint16_t index() const noexcept { return index_; }
-    SplitRing& ring() noexcept { return ring_; }
+    bool packed() const noexcept { return std::holds_alternative<PackedRing>(ring_); }
+    QueueSetup setup(std::uint16_t vector) const noexcept;
+    /// Empties the ring. The device does not use it.
+    void clear() noexcept;
     /// The device was reset and knows the ring.
     void go_live(const QueueDoorbell& doorbell) noexcept;
 
@@ -36,7 +41,9 @@ class ControlQueue {
     Result<> set_queue_pairs(std::uint16_t pairs);
 
   private:
-    ControlQueue(SplitRing ring, dma::DmaRegion buffer, std::uint16_t index, std::string name) noexcept
+    using Ring = std::variant<SplitRing, PackedRing>;
+
+    ControlQueue(Ring ring, dma::DmaRegion buffer, std::uint16_t index, std::string name) noexcept
         : ring_(std::move(ring))
         , buffer_(std::move(buffer))
         , index_(index)
@@ -46,11 +53,11 @@ class ControlQueue {
     /// again.
     Result<> run(ctrl::Header command, std::span<const std::uint8_t> data, const char* what);
 
-    SplitRing ring_;
+    Ring ring_;
     dma::DmaRegion buffer_;
     QueueDoorbell doorbell_;
     std::uint16_t index_;
-    std::uint16_t sent_ = 0;
+    std::uint16_t sent_ = 0; ///< commands in a split ring, descriptors in a packed one
     bool stuck_ = true;
     std::string name_;
 };

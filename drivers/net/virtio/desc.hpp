@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// What driver and device share in memory: split virtqueues (virtio 1.2 §2.7), the header of a frame and the
-/// commands of the control queue (§5.1.6).
+/// What driver and device share in memory: split (virtio 1.2 §2.7) and packed virtqueues (§2.8), the header of a
+/// frame and the commands of the control queue (§5.1.6).
 #pragma once
 
 #include <array>
@@ -49,6 +49,31 @@ struct UsedElem {
     le32 len;
 };
 static_assert(sizeof(UsedElem) == 8 && offsetof(UsedElem, len) == 4);
+
+/// A descriptor of a packed queue: the driver's offer and, in the same place, the device's answer. §2.8.13.
+struct PackedDesc {
+    le64 addr;
+    le32 len;
+    le16 id;
+    le16 flags;
+
+    static constexpr std::uint16_t flag_next = 1;
+    static constexpr std::uint16_t flag_write = 2;
+    static constexpr std::uint16_t flag_avail = 1 << 7; ///< §2.8.1: with flag_used says whose the descriptor is
+    static constexpr std::uint16_t flag_used = 1 << 15;
+};
+static_assert(sizeof(PackedDesc) == 16 && offsetof(PackedDesc, len) == 8 && offsetof(PackedDesc, id) == 12 &&
+              offsetof(PackedDesc, flags) == 14);
+
+/// Either side's event suppression area. §2.8.14.
+struct PackedEvents {
+    le16 place; ///< for a feature that is not used here
+    le16 flags;
+
+    static constexpr std::uint16_t on = 0;
+    static constexpr std::uint16_t off = 1;
+};
+static_assert(sizeof(PackedEvents) == 4);
 
 /// In front of every frame, in both directions. §5.1.6. A modern device has `num_buffers` always; on transmit
 /// all of it is zero when no offload is asked for.
@@ -108,6 +133,19 @@ struct SplitLayout {
             up(layout.avail + sizeof(Avail) + size * sizeof(le16) + sizeof(le16)) + line - sizeof(Used);
         layout.bytes = up(layout.used + sizeof(Used) + size * sizeof(UsedElem) + sizeof(le16));
         return layout;
+    }
+};
+
+/// A packed queue in one block: descriptors, then each side's event suppression on a line of its own.
+struct PackedLayout {
+    std::size_t driver = 0;
+    std::size_t device = 0;
+    std::size_t bytes = 0;
+
+    static constexpr PackedLayout of(std::size_t size) noexcept {
+        constexpr std::size_t line = 64;
+        const std::size_t end = (size * sizeof(PackedDesc) + line - 1) / line * line;
+        return {end, end + line, end + 2 * line};
     }
 };
 

@@ -18,6 +18,8 @@ enum class Feature : unsigned {
     ctrl_mac_addr = 23,   ///< the control queue changes the device's address
     version_1 = 32,       ///< not a legacy device
     access_platform = 33, ///< its DMA goes through the IOMMU
+    ring_packed = 34,     ///< packed queues
+    in_order = 35,        ///< buffers come back in the order in which they were given
     order_platform = 36,  ///< memory is ordered as for any device of this platform
     speed_duplex = 63,
 };

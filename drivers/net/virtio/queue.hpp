@@ -10,17 +10,27 @@
 #include <sluice/base/event_fd.hpp>
 #include <sluice/net/queue.hpp>
 
-#include "ring.hpp"
+#include "transport.hpp"
 
 namespace sluice::inline v1::virtio {
 
-/// A queue's ring, doorbell, counters, and what happens when its device is caught lying.
+/// How a queue's ring is laid out, and what the device promised of it.
+struct RingFormat {
+    bool packed = false;
+    bool in_order = false;
+
+    friend bool operator==(const RingFormat&, const RingFormat&) noexcept = default;
+};
+
+/// A queue's doorbell, counters, and what happens when its device is caught lying.
 class Queue {
   public:
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
+    virtual ~Queue() = default;
 
-    SplitRing& ring() noexcept { return ring_; }
+    /// What the transport is told.
+    virtual QueueSetup setup(std::uint16_t vector) const noexcept = 0;
     /// Of the virtqueue.
     std::uint16_t index() const noexcept { return index_; }
     const net::QueueCounters& counters() const noexcept { return counters_; }
@@ -35,24 +45,22 @@ class Queue {
   protected:
     /// `name` says whose queue it is in messages; `alarm` is signalled when the queue breaks, and outlives
     /// it.
-    Queue(SplitRing ring, std::string name, std::uint16_t index, const EventFd& alarm) noexcept
-        : ring_(std::move(ring))
-        , name_(std::move(name))
+    Queue(std::string name, std::uint16_t index, const EventFd& alarm) noexcept
+        : name_(std::move(name))
         , index_(index)
         , alarm_(alarm) {}
-    ~Queue() = default;
 
     /// The device lies: the queue does nothing more until it is reset. `what` was found.
     void break_queue(const char* what) noexcept;
 
     bool broken() const noexcept { return broken_; }
 
-    void kick() noexcept {
-        if (ring_.wants_doorbell())
+    template <typename Ring>
+    void kick(const Ring& ring) noexcept {
+        if (ring.wants_doorbell())
             doorbell_.ring(index_);
     }
 
-    SplitRing ring_;
     QueueDoorbell doorbell_;
     net::QueueCounters counters_;
 

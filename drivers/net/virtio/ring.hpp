@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -32,6 +33,12 @@ struct UsedValue {
     std::uint32_t len;
 };
 
+/// A piece of a buffer that the device reads.
+struct BufferPart {
+    std::uint64_t iova = 0;
+    std::uint32_t length = 0;
+};
+
 class SplitRing {
   public:
     /// `size` is a power of two.
@@ -49,6 +56,24 @@ class SplitRing {
     QueueSetup setup(std::uint16_t vector) const noexcept {
         return {size_, memory_.iova(layout_.desc), memory_.iova(layout_.avail), memory_.iova(layout_.used),
                 vector};
+    }
+
+    /// Slot `id`'s buffer, for the device to write. Before it is published for the first time.
+    void offer(std::uint16_t id, std::uint64_t iova, std::uint32_t length) noexcept {
+        descs()[id] = {iova, length, Desc::flag_write, std::uint16_t{0}};
+    }
+    /// Another buffer of the same size in its place; it is published with its entry.
+    void replace(std::uint16_t id, std::uint64_t iova) noexcept { descs()[id].addr = iova; }
+    void repost(std::uint16_t, std::uint64_t, std::uint32_t) noexcept {}
+
+    /// A buffer of these parts, in consecutive slots from `head` on.
+    void write_chain(std::uint16_t head, std::span<const BufferPart> parts) noexcept {
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            const bool last = i + 1 == parts.size();
+            const auto slot = static_cast<std::uint16_t>(head + i);
+            descs()[slot & mask()] = {parts[i].iova, parts[i].length, last ? std::uint16_t{0} : Desc::flag_next,
+                                      last ? std::uint16_t{0} : static_cast<std::uint16_t>((slot + 1) & mask())};
+        }
     }
 
     /// As at the birth of a queue, with entry i of the available ring naming descriptor i, and interrupts
@@ -89,8 +114,9 @@ class SplitRing {
     static std::uint64_t read(const std::uint64_t* element) noexcept {
         return to_little(__atomic_load_n(element, __ATOMIC_RELAXED));
     }
-    UsedValue read_used(std::uint16_t entry) const noexcept {
-        const std::uint64_t value = read(used() + entry);
+    /// The element that is read as number `count`.
+    UsedValue claim(std::uint16_t count) const noexcept {
+        const std::uint64_t value = read(used() + (count & mask()));
         return {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(value >> 32)};
     }
 

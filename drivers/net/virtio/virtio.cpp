@@ -36,6 +36,10 @@ constexpr std::uint16_t transmit_queue(std::size_t index) noexcept {
     return static_cast<std::uint16_t>(2 * index + 1);
 }
 
+constexpr RingFormat format_of(Features features) noexcept {
+    return {.packed = features.has(Feature::ring_packed), .in_order = features.has(Feature::in_order)};
+}
+
 std::string queue_name(const std::string& device, const char* kind, std::size_t index) {
     return device + " " + kind + " queue " + std::to_string(index);
 }
@@ -141,7 +145,7 @@ Features Port::wanted() const noexcept {
     for (const Feature feature :
          {Feature::version_1, Feature::access_platform, Feature::order_platform, Feature::mac, Feature::mtu,
           Feature::mrg_rxbuf, Feature::status, Feature::ctrl_vq, Feature::ctrl_rx, Feature::ctrl_mac_addr,
-          Feature::speed_duplex})
+          Feature::speed_duplex, Feature::ring_packed, Feature::in_order})
         features.add(feature);
     if (pairs() > 1)
         features.add(Feature::mq);
@@ -162,35 +166,63 @@ Result<> Port::configure(const net::Config& config) {
         return fail(EINVAL, "the device needs a receive queue for each transmit queue",
                     info_.name + ": rx " + std::to_string(config.rx_queues) + ", tx " +
                         std::to_string(config.tx_queues));
-    std::vector<std::unique_ptr<RxQueue>> rx;
+    auto queues = make_queues(config, format_of(features_));
+    if (!queues)
+        return propagate(std::move(queues));
+    if (auto ok = events_.prepare(config.rx_interrupts ? config.rx_queues : 0); !ok)
+        return ok;
+    const std::scoped_lock lock(stats_mutex_);
+    keep_totals();
+    queues_ = std::move(*queues);
+    config_ = config;
+    return {};
+}
+
+Result<Port::Queues> Port::make_queues(const net::Config& config, RingFormat format) {
+    Queues queues;
+    queues.format = format;
     for (std::uint16_t i = 0; i < config.rx_queues; ++i) {
         auto made = RxQueue::create({.pool = config.queue_pools.empty() ? config.pool : config.queue_pools[i],
                                      .index = receive_queue(i),
                                      .descriptors = config.rx_descriptors,
                                      .numa_node = info_.numa_node,
                                      .port_id = config.port_id,
-                                     .scatter = config.rx_offloads.scatter},
+                                     .scatter = config.rx_offloads.scatter,
+                                     .format = format},
                                     memory_, queue_name(info_.name, "receive", i), events_.alarm());
         if (!made)
             return propagate(std::move(made));
-        rx.push_back(std::move(*made));
+        queues.rx.push_back(std::move(*made));
     }
-    std::vector<std::unique_ptr<TxQueue>> tx;
     for (std::uint16_t i = 0; i < config.tx_queues; ++i) {
-        auto made = TxQueue::create(
-            {.index = transmit_queue(i), .descriptors = config.tx_descriptors, .numa_node = info_.numa_node},
-            memory_, queue_name(info_.name, "transmit", i), events_.alarm());
+        auto made = TxQueue::create({.index = transmit_queue(i),
+                                     .descriptors = config.tx_descriptors,
+                                     .numa_node = info_.numa_node,
+                                     .format = format},
+                                    memory_, queue_name(info_.name, "transmit", i), events_.alarm());
         if (!made)
             return propagate(std::move(made));
-        tx.push_back(std::move(*made));
+        queues.tx.push_back(std::move(*made));
     }
-    if (auto ok = events_.prepare(config.rx_interrupts ? config.rx_queues : 0); !ok)
-        return ok;
+    return queues;
+}
+
+/// A device may offer another format than it did when the queues were made. Readers of the former queues' counters may
+/// be on their way.
+Result<> Port::fit_queues(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) {
+    const RingFormat format = format_of(features_);
+    if (format == queues_.format)
+        return {};
+    auto queues = make_queues(config_, format);
+    if (!queues)
+        return propagate(std::move(queues));
     const std::scoped_lock lock(stats_mutex_);
     keep_totals();
-    rx_ = std::move(rx);
-    tx_ = std::move(tx);
-    config_ = config;
+    retired_ = std::exchange(queues_, std::move(*queues));
+    for (std::size_t i = 0; i < rx.size(); ++i)
+        rx[i].record().counters = &queues_.rx[i]->counters();
+    for (std::size_t i = 0; i < tx.size(); ++i)
+        tx[i].record().counters = &queues_.tx[i]->counters();
     return {};
 }
 
@@ -208,27 +240,29 @@ Result<> Port::bring_up(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) 
     if (!features)
         return propagate(std::move(features));
     features_ = *features;
+    if (auto ok = fit_queues(rx, tx); !ok)
+        return ok;
     if (auto ok = events_.enable(); !ok)
         return ok;
     if (events_.config_vector() != common::no_vector)
         if (auto ok = transport_->set_config_vector(events_.config_vector()); !ok)
             return ok;
     for (std::size_t i = 0; i < rx.size(); ++i) {
-        if (auto ok = rx_[i]->fill(features_.has(Feature::mrg_rxbuf)); !ok)
+        if (auto ok = queues_.rx[i]->fill(features_.has(Feature::mrg_rxbuf)); !ok)
             return ok;
         const auto vector = events_.receive_vector(static_cast<std::uint16_t>(i));
-        if (auto ok = add_queue(*rx_[i], vector, rx[i].record()); !ok)
+        if (auto ok = add_queue(*queues_.rx[i], vector, rx[i].record()); !ok)
             return ok;
-        rx[i].record().burst = rx_[i]->burst_function();
+        rx[i].record().burst = queues_.rx[i]->burst_function();
         rx[i].record().fd = events_.receive_fd(static_cast<std::uint16_t>(i));
         rx[i].record().index = static_cast<std::uint16_t>(i);
     }
     for (std::size_t i = 0; i < tx.size(); ++i) {
-        tx_[i]->clear();
-        if (auto ok = add_queue(*tx_[i], common::no_vector, tx[i].record()); !ok)
+        queues_.tx[i]->clear();
+        if (auto ok = add_queue(*queues_.tx[i], common::no_vector, tx[i].record()); !ok)
             return ok;
-        tx[i].record().burst = TxQueue::burst;
-        tx[i].record().reclaim = TxQueue::reclaim;
+        tx[i].record().burst = queues_.tx[i]->burst_function();
+        tx[i].record().reclaim = queues_.tx[i]->reclaim_function();
         tx[i].record().index = static_cast<std::uint16_t>(i);
     }
     if (features_.has(Feature::ctrl_vq))
@@ -242,14 +276,14 @@ Result<> Port::bring_up(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) 
     if (auto ok = apply_filter(); !ok)
         return ok;
     // §3.1.1: no doorbell before the device is live.
-    for (const auto& queue : rx_)
+    for (const auto& queue : queues_.rx)
         queue->begin();
     return {};
 }
 
 template <typename Q>
 Result<> Port::add_queue(Q& queue, std::uint16_t vector, net::QueueRecord& record) {
-    auto doorbell = transport_->set_queue(queue.index(), queue.ring().setup(vector));
+    auto doorbell = transport_->set_queue(queue.index(), queue.setup(vector));
     if (!doorbell)
         return propagate(std::move(doorbell));
     record = {};
@@ -263,19 +297,20 @@ Result<> Port::add_queue(Q& queue, std::uint16_t vector, net::QueueRecord& recor
 /// It stands behind all pairs that the device has, if it knows of several, whether they are used or not.
 Result<> Port::add_control_queue() {
     const std::uint16_t index = receive_queue(features_.has(Feature::mq) ? device_pairs_ : 1);
-    if (!control_ || control_->index() != index) {
+    const bool packed = queues_.format.packed;
+    if (!control_ || control_->index() != index || control_->packed() != packed) {
         const std::uint16_t size =
             std::bit_floor(std::min(ControlQueue::max_size, transport_->max_queue_size(index)));
         if (size < 4)
             return fail(EIO, "the device's control queue is too small", info_.name);
         auto made =
-            ControlQueue::create(memory_, index, size, info_.name + " control queue", info_.numa_node);
+            ControlQueue::create(memory_, index, size, packed, info_.name + " control queue", info_.numa_node);
         if (!made)
             return propagate(std::move(made));
         control_ = std::make_unique<ControlQueue>(std::move(*made));
     }
-    control_->ring().clear();
-    auto doorbell = transport_->set_queue(index, control_->ring().setup(common::no_vector));
+    control_->clear();
+    auto doorbell = transport_->set_queue(index, control_->setup(common::no_vector));
     if (!doorbell)
         return propagate(std::move(doorbell));
     control_->go_live(*doorbell);
@@ -292,11 +327,11 @@ void Port::stop() noexcept {
             transport_->isolate();
     }
     events_.disable();
-    for (const auto& queue : rx_)
+    for (const auto& queue : queues_.rx)
         queue->drain();
-    for (const auto& queue : tx_)
+    for (const auto& queue : queues_.tx)
         queue->drain();
-    for (std::size_t i = 0; i < rx_.size(); ++i)
+    for (std::size_t i = 0; i < queues_.rx.size(); ++i)
         events_.drop_receive(static_cast<std::uint16_t>(i));
 }
 
@@ -367,7 +402,7 @@ Result<> Port::set_mtu(std::uint16_t mtu) {
 
 /// Under the lock: what the present queues counted goes on in former_.
 void Port::keep_totals() noexcept {
-    for (const auto& queue : rx_) {
+    for (const auto& queue : queues_.rx) {
         const net::QueueCounters& counters = queue->counters();
         former_.ipackets += counters.packets.get();
         former_.ibytes += counters.bytes.get();
@@ -375,7 +410,7 @@ void Port::keep_totals() noexcept {
         former_.rx_nombuf += counters.no_mbuf.get();
         former_broken_ += counters.broken.get();
     }
-    for (const auto& queue : tx_) {
+    for (const auto& queue : queues_.tx) {
         const net::QueueCounters& counters = queue->counters();
         former_.opackets += counters.packets.get();
         former_.obytes += counters.bytes.get();
@@ -417,7 +452,7 @@ net::Events Port::service() {
 }
 
 Result<> Port::rx_interrupt(std::uint16_t queue, bool on) {
-    rx_[queue]->set_interrupts(on);
+    queues_.rx[queue]->set_interrupts(on);
     if (!on)
         events_.drop_receive(queue);
     return {};

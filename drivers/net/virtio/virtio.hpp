@@ -45,7 +45,15 @@ class Port final : public net::Driver {
     Port(std::unique_ptr<device::Device> device, std::unique_ptr<Transport> transport, dma::EalMemory memory,
          Events events);
 
+    struct Queues {
+        std::vector<std::unique_ptr<RxQueue>> rx;
+        std::vector<std::unique_ptr<TxQueue>> tx;
+        RingFormat format;
+    };
+
     Result<> look();
+    Result<Queues> make_queues(const net::Config& config, RingFormat format);
+    Result<> fit_queues(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx);
     Result<> bring_up(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx);
     template <typename Q>
     Result<> add_queue(Q& queue, std::uint16_t vector, net::QueueRecord& record);
@@ -65,8 +73,8 @@ class Port final : public net::Driver {
 
     net::Config config_;
     net::RxFilter filter_;
-    std::vector<std::unique_ptr<RxQueue>> rx_;
-    std::vector<std::unique_ptr<TxQueue>> tx_;
+    Queues queues_;
+    Queues retired_;
     std::unique_ptr<ControlQueue> control_;
     bool started_ = false;
 
