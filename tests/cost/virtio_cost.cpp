@@ -40,6 +40,10 @@ int main(int argc, char** argv) {
         return 2;
     virtio_test::ModelOptions options = virtio_test::ModelOptions::full().without(Feature::ctrl_vq);
     options.mapped_doorbells = true;
+    if (format.starts_with("packed"))
+        options = options.with(Feature::ring_packed);
+    if (format.ends_with("order"))
+        options = options.with(Feature::in_order);
     if (format == "plain")
         options = options.without(Feature::mrg_rxbuf);
     rte_mempool* const pool = rte_pktmbuf_pool_create("cost", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);

@@ -29,6 +29,7 @@ class PackedTx final : public TxRing<PackedTx, PackedRing> {
     bool complete_lump() noexcept;
     unsigned complete_frames(unsigned most) noexcept;
     void see_done() noexcept;
+    void see_lumps() noexcept;
     unsigned post_run(rte_mbuf** packets, unsigned count) noexcept;
 };
 
@@ -36,8 +37,7 @@ template <bool InOrder>
 std::uint16_t PackedTx::burst(void* queue, rte_mbuf** packets, std::uint16_t count) noexcept {
     auto& q = *static_cast<PackedTx*>(queue);
     if constexpr (InOrder) {
-        q.see_done();
-        q.free_done(false);
+        q.see_lumps();
     } else {
         q.complete_lumps();
     }
@@ -64,13 +64,13 @@ std::uint16_t PackedTx::burst(void* queue, rte_mbuf** packets, std::uint16_t cou
 
 /// Completions are looked at when the last descriptor of a lump was used.
 void PackedTx::complete_lumps() noexcept {
-    while (static_cast<std::uint16_t>(head_ - next_) >= lump) {
-        const auto last = static_cast<std::uint16_t>(next_ | (lump - 1));
+    while (static_cast<std::uint16_t>(head_ - done_) >= lump) {
+        const auto last = static_cast<std::uint16_t>(done_ | (lump - 1));
         if (!ring_.is_used(last))
             return;
         if (complete_lump()) [[likely]]
             continue;
-        if (complete_frames(lump - next_ % lump) == 0 || broken())
+        if (complete_frames(lump - done_ % lump) == 0 || broken())
             return;
     }
 }
@@ -78,13 +78,13 @@ void PackedTx::complete_lumps() noexcept {
 /// Puts 32 mbufs back at once, if the next 32 descriptors were used, each for its own slot, and each slot holds
 /// one mbuf that is as the pool wants it. False, and nothing done, if not.
 bool PackedTx::complete_lump() noexcept {
-    if (clean_ != next_ || next_ % lump != 0)
+    if (clean_ != done_ || done_ % lump != 0)
         return false;
-    const std::uint16_t first = next_ & ring_.mask();
+    const std::uint16_t first = done_ & ring_.mask();
     if (exceptions_[first / lump] != 0)
         return false;
     const PackedDesc* const descs = ring_.descs() + first;
-    std::uint64_t expected = PackedRing::word(0, first, ring_.used(next_));
+    std::uint64_t expected = PackedRing::word(0, first, ring_.used(done_));
     constexpr std::uint64_t next_id = std::uint64_t{1} << 32;
     std::uint64_t difference = 0;
 #pragma GCC unroll 8
@@ -97,21 +97,21 @@ bool PackedTx::complete_lump() noexcept {
         return false;
     put_lump(slots_[first]->pool, slots_.get() + first);
     clean_ = static_cast<std::uint16_t>(clean_ + lump);
-    next_ = clean_;
+    done_ = clean_;
     return true;
 }
 
 /// Looks at `most` used descriptors, one by one. How many mbufs went back.
 unsigned PackedTx::complete_frames(unsigned most) noexcept {
     unsigned freed = 0;
-    for (; most != 0 && next_ != head_ && ring_.is_used(next_); --most) {
-        const std::uint32_t id = ring_.claim(next_).id;
+    for (; most != 0 && done_ != head_ && ring_.is_used(done_); --most) {
+        const std::uint32_t id = ring_.claim(done_).id;
         if (!outstanding(id, clean_)) {
             break_queue("it gave back a buffer that it does not have");
             return freed;
         }
         // §2.8.6: the device goes on behind as many descriptors as the buffer had.
-        next_ = static_cast<std::uint16_t>(next_ + spans_[id]);
+        done_ = static_cast<std::uint16_t>(done_ + spans_[id]);
         freed += release(id);
         while (clean_ != head_ && slots_[clean_ & ring_.mask()] == nullptr)
             ++clean_;
@@ -124,6 +124,21 @@ void PackedTx::see_done() noexcept {
     while (done_ != head_ && ring_.is_used(done_))
         if (!advance_done(ring_.claim(done_).id))
             return;
+}
+
+/// The same for a burst: a device that answers for each buffer is looked at by lumps.
+void PackedTx::see_lumps() noexcept {
+    while (done_ != head_ && ring_.is_used(done_)) {
+        const bool lump_used = ring_.is_used(static_cast<std::uint16_t>(done_ | (lump - 1)));
+        if (lump_used && complete_lump()) [[likely]]
+            continue;
+        const std::uint32_t id = ring_.claim(done_).id;
+        if (!lump_used && id == (done_ & ring_.mask()))
+            break;
+        if (!advance_done(id))
+            return;
+    }
+    free_done(false);
 }
 
 unsigned PackedTx::complete_all() noexcept {

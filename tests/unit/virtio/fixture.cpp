@@ -13,6 +13,33 @@ namespace {
 [[maybe_unused]] const auto* const eal = testing::AddGlobalTestEnvironment(new sluice::test::Eal);
 } // namespace
 
+ModelOptions Format::options() const {
+    ModelOptions options = ModelOptions::full();
+    if (packed)
+        options.features.add(Feature::ring_packed);
+    if (in_order)
+        options.features.add(Feature::in_order);
+    if (!mergeable)
+        options.features.remove(Feature::mrg_rxbuf);
+    return options;
+}
+
+std::vector<Format> all_formats(bool in_order) {
+    std::vector<Format> formats;
+    for (const bool packed : {false, true})
+        for (const bool order : {false, true})
+            for (const bool mergeable : {false, true})
+                if (in_order || !order)
+                    formats.push_back({packed, order, mergeable});
+    return formats;
+}
+
+std::string format_name(const testing::TestParamInfo<Format>& test) {
+    const Format& format = test.param;
+    return std::string(format.packed ? "packed" : "split") + (format.in_order ? "_in_order" : "") +
+           (format.mergeable ? "_mergeable" : "_plain");
+}
+
 void PortTest::SetUp() {
     pool = make_pool(pool_size);
 }

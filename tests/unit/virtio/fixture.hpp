@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,18 @@
 #include "virtio.hpp"
 
 namespace virtio_test {
+
+/// What a device and its driver agreed on about their rings.
+struct Format {
+    bool packed = false;
+    bool in_order = false;
+    bool mergeable = true;
+
+    ModelOptions options() const;
+};
+/// All eight, or the four without a promised order.
+std::vector<Format> all_formats(bool in_order = true);
+std::string format_name(const testing::TestParamInfo<Format>& test);
 
 class PortTest : public testing::Test {
   protected:

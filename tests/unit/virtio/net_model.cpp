@@ -76,6 +76,12 @@ ModelOptions ModelOptions::full() {
     return options;
 }
 
+ModelOptions ModelOptions::with(Feature feature) const {
+    ModelOptions options = *this;
+    options.features.add(feature);
+    return options;
+}
+
 ModelOptions ModelOptions::without(Feature feature) const {
     ModelOptions options = *this;
     options.features.remove(feature);
@@ -311,10 +317,32 @@ void NetModel::serve_commands() {
     }
 }
 
+bool NetModel::packed() const {
+    return virtio::Features(accepted_).has(Feature::ring_packed);
+}
+
+virtio::PackedDesc NetModel::packed_desc(const QueueState& queue, std::uint16_t position) const {
+    return load<virtio::PackedDesc>(memory(queue.desc + 16ULL * (position % queue.size), 16).data());
+}
+
+/// §2.8.1: the flag is as the lap says, the other one is not.
+bool NetModel::is_available(const QueueState& queue, std::uint16_t position) const {
+    using virtio::PackedDesc;
+    const std::uint16_t flags = packed_desc(queue, position).flags;
+    const bool wrap = position / queue.size % 2 == 0;
+    return ((flags & PackedDesc::flag_avail) != 0) == wrap && ((flags & PackedDesc::flag_used) != 0) != wrap;
+}
+
 unsigned NetModel::available(unsigned queue) const {
     const QueueState& state = queues_[queue];
     if (state.enable == 0)
         return 0;
+    if (packed()) {
+        unsigned count = 0;
+        while (count < state.size && is_available(state, static_cast<std::uint16_t>(state.taken + count)))
+            ++count;
+        return count;
+    }
     const auto idx = load<le16>(memory(state.driver + 2, 2).data());
     return static_cast<std::uint16_t>(idx - state.taken);
 }
@@ -323,6 +351,10 @@ std::optional<Chain> NetModel::take(unsigned queue) {
     if (available(queue) == 0)
         return std::nullopt;
     QueueState& state = queues_[queue];
+    return packed() ? take_packed(state) : take_split(state);
+}
+
+std::optional<Chain> NetModel::take_split(QueueState& state) {
     Chain chain;
     const unsigned entry = state.taken++ % state.size;
     chain.id = load<le16>(memory(state.driver + 4 + 2ULL * entry, 2).data());
@@ -340,25 +372,88 @@ std::optional<Chain> NetModel::take(unsigned queue) {
     return std::nullopt;
 }
 
+std::optional<Chain> NetModel::take_packed(QueueState& state) {
+    Chain chain;
+    for (unsigned left = state.size; left != 0; --left) {
+        EXPECT_TRUE(is_available(state, state.taken));
+        const auto desc = packed_desc(state, state.taken++);
+        EXPECT_NE(desc.len, 0U) << "an empty buffer";
+        chain.parts.push_back(
+            {memory(desc.addr, desc.len), (desc.flags & virtio::PackedDesc::flag_write) != 0});
+        if ((desc.flags & virtio::PackedDesc::flag_next) != 0)
+            continue;
+        chain.id = desc.id;
+        EXPECT_LT(chain.id, state.size);
+        state.spans.resize(state.size);
+        state.spans[chain.id] = static_cast<std::uint16_t>(chain.parts.size());
+        return chain;
+    }
+    ADD_FAILURE() << "a chain that does not end";
+    return std::nullopt;
+}
+
 void NetModel::use(unsigned queue, std::uint32_t id, std::uint32_t length) {
     QueueState& state = queues_[queue];
-    const unsigned entry = state.used % state.size;
-    store(memory(state.device + 4 + 8ULL * entry, 8).data(), virtio::UsedElem{id, length});
-    add_to_used_index(queue, 1);
+    if (!packed()) {
+        const unsigned entry = state.used % state.size;
+        store(memory(state.device + 4 + 8ULL * entry, 8).data(), virtio::UsedElem{id, length});
+        add_to_used_index(queue, 1);
+        return;
+    }
+    const auto word = static_cast<std::uint16_t>(id);
+    const std::uint16_t span = word < state.spans.size() ? state.spans[word] : std::uint16_t{1};
+    write_used(queue, word, length);
+    // A lie about the id does not make the device pass what it has.
+    const auto has = static_cast<std::uint16_t>(state.taken - state.used);
+    state.used = static_cast<std::uint16_t>(state.used + std::clamp<std::uint16_t>(span, 1, std::max<std::uint16_t>(has, 1)));
+}
+
+void NetModel::write_used(unsigned queue, std::uint16_t id, std::uint32_t length) {
+    using virtio::PackedDesc;
+    const QueueState& state = queues_[queue];
+    auto desc = packed_desc(state, state.used);
+    desc.id = id;
+    desc.len = length;
+    const bool wrap = state.used / state.size % 2 == 0;
+    desc.flags = wrap ? static_cast<std::uint16_t>(PackedDesc::flag_avail | PackedDesc::flag_used) : std::uint16_t{0};
+    store(memory(state.desc + 16ULL * (state.used % state.size), 16).data(), desc);
+}
+
+void NetModel::use_batch(unsigned queue, std::uint16_t first, std::uint16_t last) {
+    QueueState& state = queues_[queue];
+    if (!packed()) {
+        use(queue, last, 0);
+        return;
+    }
+    write_used(queue, last, 0);
+    for (std::uint16_t id = first;; id = static_cast<std::uint16_t>((id + 1) % state.size)) {
+        state.used = static_cast<std::uint16_t>(state.used + state.spans[id]);
+        state.spans[id] = 0; // what begins no frame counts for nothing the next time
+        if (id == last)
+            return;
+    }
 }
 
 void NetModel::add_to_used_index(unsigned queue, std::uint16_t by) {
     QueueState& state = queues_[queue];
+    if (packed()) {
+        for (unsigned i = 0; i < by && i < state.size; ++i, ++state.used) {
+            const auto desc = packed_desc(state, state.used);
+            write_used(queue, desc.id, desc.len);
+        }
+        return;
+    }
     state.used = static_cast<std::uint16_t>(state.used + by);
     store(memory(state.device + 2, 2).data(), le16(state.used));
 }
 
 void NetModel::want_doorbells(unsigned queue, bool wanted) {
-    store(memory(queues_[queue].device, 2).data(), le16(wanted ? std::uint16_t{0} : std::uint16_t{1}));
+    store(memory(queues_[queue].device + (packed() ? 2U : 0U), 2).data(),
+          le16(wanted ? std::uint16_t{0} : std::uint16_t{1}));
 }
 
 bool NetModel::interrupt(unsigned queue) {
-    const auto flags = load<le16>(memory(queues_[queue].driver, 2).data());
+    const auto flags = load<le16>(memory(queues_[queue].driver + (packed() ? 2U : 0U), 2).data());
     if ((flags & 1) != 0 || queues_[queue].vector == 0xffff)
         return false;
     return device_->lines().fire(device::Irq::msix, queues_[queue].vector);
@@ -390,14 +485,8 @@ bool NetModel::deliver(std::span<const std::byte> frame, unsigned pair) {
         used.emplace_back(chain->id, length + static_cast<std::uint32_t>(part));
     } while (mergeable && done < frame.size());
     header->num_buffers = static_cast<std::uint16_t>(used.size());
-    // All at once: §5.1.6.4.
-    QueueState& state = queues_[queue];
-    for (std::size_t i = 0; i < used.size(); ++i) {
-        const std::size_t entry = (state.used + i) % state.size;
-        store(memory(state.device + 4 + 8ULL * entry, 8).data(),
-              virtio::UsedElem{std::uint32_t{used[i].first}, used[i].second});
-    }
-    add_to_used_index(queue, static_cast<std::uint16_t>(used.size()));
+    for (const auto& [id, length] : used)
+        use(queue, id, length);
     return true;
 }
 

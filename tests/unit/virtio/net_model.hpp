@@ -34,6 +34,8 @@ struct ModelOptions {
 
     /// Everything that a test device can do, mergeable buffers included.
     static ModelOptions full();
+    /// The same with `feature`.
+    ModelOptions with(Feature feature) const;
     /// The same without `feature`.
     ModelOptions without(Feature feature) const;
 };
@@ -88,6 +90,9 @@ class NetModel {
     // Device side of the rings.
     std::optional<Chain> take(unsigned queue);
     void use(unsigned queue, std::uint32_t id, std::uint32_t length);
+    /// In order: one answer for the buffers from slot `first` to `last`.
+    void use_batch(unsigned queue, std::uint16_t first, std::uint16_t last);
+    /// Of a packed ring: marks so many descriptors as used, and changes nothing else in them.
     void add_to_used_index(unsigned queue, std::uint16_t by);
     void want_doorbells(unsigned queue, bool wanted);
     /// Fires the queue's vector if the driver wants interrupts. True if it did.
@@ -100,6 +105,7 @@ class NetModel {
 
     // How it behaves.
     void set_link(bool up);
+    void offer(virtio::Features features) { options_.features = features; }
     void answer_commands(std::optional<std::uint8_t> answer) { answer_ = answer; }
     void refuse_features(bool refuse) { refuse_features_ = refuse; }
     void finish_resets(bool finish) { finish_resets_ = finish; }
@@ -120,6 +126,7 @@ class NetModel {
         std::uint16_t taken = 0;
         std::uint16_t used = 0;
         unsigned doorbells = 0;
+        std::vector<std::uint16_t> spans; ///< descriptors of a packed ring's buffers, by their ids
     };
 
     explicit NetModel(const ModelOptions& options);
@@ -129,6 +136,12 @@ class NetModel {
     std::uint64_t read_common(std::uint64_t offset);
     void write_common(std::uint64_t offset, std::uint64_t value);
     void ring(std::uint16_t queue);
+    bool packed() const;
+    virtio::PackedDesc packed_desc(const QueueState& queue, std::uint16_t position) const;
+    bool is_available(const QueueState& queue, std::uint16_t position) const;
+    std::optional<Chain> take_split(QueueState& state);
+    std::optional<Chain> take_packed(QueueState& state);
+    void write_used(unsigned queue, std::uint16_t id, std::uint32_t length);
     void serve_commands();
     unsigned control_queue() const;
     void add_capability(device::inproc::ConfigImage& image, std::uint8_t type, std::uint8_t bar,

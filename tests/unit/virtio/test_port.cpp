@@ -58,9 +58,25 @@ TEST_F(VirtioPort, accepts_only_features_that_it_knows) {
     ModelOptions options = ModelOptions::full();
     options.features = virtio::Features(~std::uint64_t{0});
     open(options);
-    EXPECT_TRUE((nic->accepted() & virtio::Features(std::uint64_t{1} << 34 | std::uint64_t{1} << 29 | 1)) ==
+    EXPECT_TRUE((nic->accepted() & virtio::Features(std::uint64_t{1} << 38 | std::uint64_t{1} << 29 | 1)) ==
                 virtio::Features());
     expect_through(64, 1);
+}
+
+TEST_F(VirtioPort, follows_a_device_that_offers_another_format) {
+    open();
+    expect_through(64, 1);
+    for (const bool with_packed : {true, false}) {
+        nic->offer(with_packed ? ModelOptions::full().with(Feature::ring_packed).features
+                          : ModelOptions::full().with(Feature::in_order).features);
+        ASSERT_TRUE(port->reset());
+        EXPECT_EQ(nic->accepted().has(Feature::ring_packed), with_packed);
+        for (unsigned i = 0; i < 2 * ring; ++i)
+            expect_through(64, i);
+    }
+    EXPECT_EQ(port->stats().ipackets, 4U * ring + 1);
+    EXPECT_EQ(port->rx(0).counters().packets.get(), 2U * ring);
+    EXPECT_TRUE(port->set_promiscuous(true));
 }
 
 TEST_F(VirtioPort, leaves_out_what_needs_a_missing_control_queue) {
@@ -185,8 +201,11 @@ TEST_F(VirtioPort, runs_without_interrupts) {
     EXPECT_FALSE(port->info().limits.rx_interrupts);
 }
 
-TEST_F(VirtioPort, drives_several_queue_pairs) {
-    ModelOptions options = ModelOptions::full();
+class QueuePairs : public PortTest, public testing::WithParamInterface<Format> {};
+INSTANTIATE_TEST_SUITE_P(, QueuePairs, testing::ValuesIn(all_formats()), format_name);
+
+TEST_P(QueuePairs, are_driven_as_many_as_asked) {
+    ModelOptions options = GetParam().options();
     options.features.add(Feature::mq);
     options.pairs = 4;
     open(options, {.rx_queues = 3, .tx_queues = 3});

@@ -6,16 +6,17 @@
 namespace virtio_test {
 namespace {
 
-/// Both formats of receive buffers.
-class Receive : public PortTest, public testing::WithParamInterface<bool> {
+/// Every format of ring and of receive buffers.
+class Receive : public PortTest, public testing::WithParamInterface<Format> {
   protected:
-    ModelOptions options() const {
-        return GetParam() ? ModelOptions::full() : ModelOptions::full().without(Feature::mrg_rxbuf);
-    }
+    ModelOptions options() const { return GetParam().options(); }
 };
 
-INSTANTIATE_TEST_SUITE_P(, Receive, testing::Bool(),
-                         [](const auto& test) { return test.param ? "mergeable" : "plain"; });
+INSTANTIATE_TEST_SUITE_P(, Receive, testing::ValuesIn(all_formats()), format_name);
+
+/// Those whose device may give buffers back in any order.
+using ReceiveAnyOrder = Receive;
+INSTANTIATE_TEST_SUITE_P(, ReceiveAnyOrder, testing::ValuesIn(all_formats(false)), format_name);
 
 TEST_P(Receive, hands_out_the_buffer_that_the_device_wrote) {
     open(options());
@@ -118,7 +119,7 @@ TEST_P(Receive, fills_a_whole_ring_in_one_burst) {
         rte_pktmbuf_free(mbuf);
 }
 
-TEST_P(Receive, takes_completions_out_of_order) {
+TEST_P(ReceiveAnyOrder, takes_completions_out_of_order) {
     open(options());
     std::vector<Chain> chains;
     for (unsigned i = 0; i < 40; ++i)
@@ -142,7 +143,7 @@ TEST_P(Receive, takes_completions_out_of_order) {
         expect_through(64, i);
 }
 
-TEST_P(Receive, withholds_later_slots_until_older_ones_are_back) {
+TEST_P(ReceiveAnyOrder, withholds_later_slots_until_older_ones_are_back) {
     open(options());
     const auto first = nic->take(0);
     for (unsigned i = 1; i < ring; ++i)
@@ -206,18 +207,19 @@ TEST_P(Receive, rings_only_when_the_device_wants_it) {
     EXPECT_EQ(nic->doorbells(0), 2U);
 }
 
-using Mergeable = PortTest;
+using Mergeable = Receive;
+INSTANTIATE_TEST_SUITE_P(, Mergeable, testing::Values(Format{}, Format{.packed = true}, Format{.in_order = true}), format_name);
 
-TEST_F(Mergeable, chains_the_buffers_of_a_long_frame) {
-    open(ModelOptions::full(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
+TEST_P(Mergeable, chains_the_buffers_of_a_long_frame) {
+    open(options(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
     for (const unsigned size : {2047U, 2048U, 2049U, 2048U + 2060U, 2048U + 2061U, 9014U})
         expect_through(size, size);
     EXPECT_EQ(nic->available(0), ring);
     EXPECT_FALSE(port->rx(0).broken());
 }
 
-TEST_F(Mergeable, mixes_long_and_short_frames_across_the_ring_end) {
-    open(ModelOptions::full(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
+TEST_P(Mergeable, mixes_long_and_short_frames_across_the_ring_end) {
+    open(options(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
     for (unsigned i = 0; i < 300; ++i) {
         const std::size_t sizes[] = {60, 9000, 61, 3000};
         for (const std::size_t size : sizes)
@@ -232,8 +234,8 @@ TEST_F(Mergeable, mixes_long_and_short_frames_across_the_ring_end) {
     }
 }
 
-TEST_F(Mergeable, discards_long_frames_when_chains_are_not_wanted) {
-    open();
+TEST_P(Mergeable, discards_long_frames_when_chains_are_not_wanted) {
+    open(options());
     ASSERT_TRUE(nic->deliver(frame(5000, 1)));
     ASSERT_TRUE(nic->deliver(frame(64, 2)));
     const auto packets = receive();
@@ -244,9 +246,9 @@ TEST_F(Mergeable, discards_long_frames_when_chains_are_not_wanted) {
     EXPECT_EQ(nic->available(0), ring);
 }
 
-TEST_F(Mergeable, keeps_a_long_frame_until_the_pool_has_enough) {
+TEST_P(Mergeable, keeps_a_long_frame_until_the_pool_has_enough) {
     rte_mempool* small = make_pool(ring + 3);
-    open(ModelOptions::full(), {.mtu = 9000, .pool = small, .rx_offloads = {.scatter = true}});
+    open(options(), {.mtu = 9000, .pool = small, .rx_offloads = {.scatter = true}});
     ASSERT_TRUE(nic->deliver(frame(64, 1)));
     ASSERT_TRUE(nic->deliver(frame(6000, 2)));
     const auto packets = receive();
