@@ -11,19 +11,19 @@
 
 namespace sluice::inline v1::virtio {
 
-Result<Events> Events::create(device::Device& device) {
+Result<Events> Events::create(device::Interrupts& interrupts, std::string device) {
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll)
-        return fail_errno("cannot make an epoll descriptor", device.name());
+        return fail_errno("cannot make an epoll descriptor", std::move(device));
     auto config = EventFd::create();
     if (!config)
         return propagate(std::move(config));
     auto alarm = EventFd::create();
     if (!alarm)
         return propagate(std::move(alarm));
-    Events events(device, std::move(epoll), std::move(*config), std::move(*alarm));
+    Events events(interrupts, std::move(device), std::move(epoll), std::move(*config), std::move(*alarm));
     for (const EventFd* event : {&events.config_, &events.alarm_})
-        if (auto ok = events.watch(*event); !ok)
+        if (auto ok = events.watch(event->fd()); !ok)
             return propagate(std::move(ok));
     if (auto ok = events.add_kind(device::Irq::error, events.error_); !ok)
         return propagate(std::move(ok));
@@ -37,41 +37,41 @@ Events::~Events() {
         return; // moved from
     disable();
     if (error_)
-        static_cast<void>(device_->interrupts().disable(device::Irq::error));
+        static_cast<void>(interrupts_->disable(device::Irq::error));
     if (request_)
-        static_cast<void>(device_->interrupts().disable(device::Irq::request));
+        static_cast<void>(interrupts_->disable(device::Irq::request));
 }
 
-Result<> Events::watch(const EventFd& event) {
+Result<> Events::watch(int descriptor) {
     epoll_event wanted{};
     wanted.events = EPOLLIN;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event.fd(), &wanted) != 0)
-        return fail_errno("cannot watch an event descriptor", device_->name());
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &wanted) != 0)
+        return fail_errno("cannot watch an event descriptor", device_);
     return {};
 }
 
 Result<> Events::add_kind(device::Irq irq, std::optional<EventFd>& event) {
-    if (device_->interrupts().info(irq).count == 0)
+    if (interrupts_->info(irq).count == 0)
         return {};
     auto made = EventFd::create();
     if (!made)
         return propagate(std::move(made));
     const std::array fds = {made->fd()};
-    if (auto on = device_->interrupts().enable(irq, fds); !on) {
+    if (auto on = interrupts_->enable(irq, fds); !on) {
         // Frames move without it.
         log(LogLevel::warning, on.error().message());
         return {};
     }
-    auto ok = watch(*made);
+    auto ok = watch(made->fd());
     event = std::move(*made);
     return ok;
 }
 
 Result<> Events::prepare(std::uint16_t receive_queues) {
-    const std::uint32_t vectors = device_->interrupts().info(device::Irq::msix).count;
+    const std::uint32_t vectors = interrupts_->info(device::Irq::msix).count;
     if (receive_queues != 0 && vectors < 1U + receive_queues)
         return fail(ENOTSUP, "the device has too few MSI-X vectors for receive interrupts",
-                    device_->name() + ": " + std::to_string(vectors));
+                    device_ + ": " + std::to_string(vectors));
     std::vector<EventFd> made;
     for (std::uint16_t i = 0; i < receive_queues; ++i) {
         auto event = EventFd::create();
@@ -84,7 +84,7 @@ Result<> Events::prepare(std::uint16_t receive_queues) {
 }
 
 Result<> Events::enable() {
-    device::Interrupts& interrupts = device_->interrupts();
+    device::Interrupts& interrupts = *interrupts_;
     if (on_ || interrupts.info(device::Irq::msix).count == 0)
         return {};
     std::vector<int> fds = {config_.fd()};
@@ -103,7 +103,7 @@ Result<> Events::enable() {
 
 void Events::disable() noexcept {
     if (std::exchange(on_, false))
-        static_cast<void>(device_->interrupts().disable(device::Irq::msix));
+        static_cast<void>(interrupts_->disable(device::Irq::msix));
 }
 
 std::uint16_t Events::config_vector() const noexcept {

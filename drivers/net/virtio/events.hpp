@@ -5,19 +5,23 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <sluice/base/event_fd.hpp>
 #include <sluice/base/unique_fd.hpp>
-#include <sluice/device/device.hpp>
+#include <sluice/device/interrupts.hpp>
 
 namespace sluice::inline v1::virtio {
 
 class Events {
   public:
-    /// Turns on error and request where the device has them. `device` outlives it.
-    static Result<Events> create(device::Device& device);
+    /// Turns on error and request where there are such interrupts, which are `device`'s and outlive it.
+    static Result<Events> create(device::Interrupts& interrupts, std::string device);
+
+    /// One more descriptor behind fd().
+    Result<> watch(int descriptor);
 
     /// Makes an eventfd for each of so many receive queues, in place of those that there were. ENOTSUP: the
     /// device has too few vectors. Interrupts are off.
@@ -48,15 +52,16 @@ class Events {
     ~Events();
 
   private:
-    Events(device::Device& device, UniqueFd epoll, EventFd config, EventFd alarm) noexcept
-        : device_(&device)
+    Events(device::Interrupts& interrupts, std::string device, UniqueFd epoll, EventFd config, EventFd alarm) noexcept
+        : interrupts_(&interrupts)
+        , device_(std::move(device))
         , epoll_(std::move(epoll))
         , config_(std::move(config))
         , alarm_(std::move(alarm)) {}
-    Result<> watch(const EventFd& event);
     Result<> add_kind(device::Irq irq, std::optional<EventFd>& event);
 
-    device::Device* device_;
+    device::Interrupts* interrupts_;
+    std::string device_;
     UniqueFd epoll_;
     EventFd config_;
     EventFd alarm_;

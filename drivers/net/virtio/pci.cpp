@@ -231,6 +231,17 @@ std::uint16_t PciTransport::queues() const noexcept {
     return common().read<common::NumQueues>().raw();
 }
 
+/// §5.1.4.1: 1 to 0x8000. All of them must exist, and the control queue behind them.
+Result<std::uint16_t> PciTransport::queue_pairs(Features features) {
+    if (!features.has(Feature::mq))
+        return std::uint16_t{1};
+    const unsigned told = net_config::MaxQueuePairs::read(config_).raw();
+    if (told > queues() / 2U || told == 0)
+        return fail(EIO, "the device says that it has more queues than there are, or none",
+                    device_.name() + ": " + std::to_string(told) + " pairs, " + std::to_string(queues()) + " queues");
+    return static_cast<std::uint16_t>(told);
+}
+
 std::uint16_t PciTransport::max_queue_size(std::uint16_t queue) {
     common().write(common::QueueSelect::from(queue));
     return common().read<common::QueueSize>().raw();
@@ -281,7 +292,7 @@ Result<> PciTransport::run() {
 Transport::Health PciTransport::health() noexcept {
     using common::DeviceStatus;
     const auto status = common().read<DeviceStatus>();
-    return {status.all_ones(), !status.all_ones() && status.get<DeviceStatus::NeedsReset>()};
+    return {status.all_ones(), !status.all_ones() && status.get<DeviceStatus::NeedsReset>(), false};
 }
 
 std::uint8_t PciTransport::config_generation() noexcept {

@@ -58,6 +58,7 @@ class PciTransport final : public Transport {
     reg::Io& config() noexcept override { return config_; }
     std::uint8_t config_generation() noexcept override;
     void isolate() noexcept override;
+    Result<std::uint16_t> queue_pairs(Features features) override;
     Result<> recover() override;
 
   private:

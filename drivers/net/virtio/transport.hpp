@@ -61,6 +61,7 @@ class Transport {
     struct Health {
         bool gone = false;
         bool needs_reset = false;
+        bool returns = false; ///< it is gone, and may come back
     };
     virtual Health health() noexcept = 0;
 
@@ -70,6 +71,14 @@ class Transport {
 
     /// Stops DMA of a device that reset() did not stop, as far as the bus can.
     virtual void isolate() noexcept = 0;
+
+    /// Queue pairs that the device has, `features` being agreed on. EIO: what it says cannot be.
+    virtual Result<std::uint16_t> queue_pairs(Features features) = 0;
+
+    /// A descriptor that is readable when service() has something to do; −1: never. Constant.
+    virtual int events_fd() const noexcept { return -1; }
+    /// Handles it, without blocking; what happened comes as interrupts.
+    virtual void service() noexcept {}
 
     /// What there is beyond reset() for a device that does not follow it. Ends as reset() does.
     virtual Result<> recover() = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include <sluice/base/log.hpp>
@@ -59,25 +60,37 @@ Result<std::unique_ptr<net::Driver>> Port::open(std::unique_ptr<device::Device> 
     auto transport = PciTransport::create(*device);
     if (!transport)
         return propagate(std::move(transport));
-    auto memory = dma::EalMemory::subscribe(device->space());
+    auto info = net::describe(*device);
+    auto space = device->space();
+    return open(Parts{std::move(device), nullptr, std::move(*transport), std::move(space), std::move(info)});
+}
+
+Result<std::unique_ptr<net::Driver>> Port::open(Parts parts) {
+    auto memory = dma::EalMemory::subscribe(parts.space);
     if (!memory)
         return propagate(std::move(memory));
-    auto events = Events::create(*device);
+    auto& interrupts = parts.device ? parts.device->interrupts() : *parts.interrupts;
+    auto events = Events::create(interrupts, parts.info.name);
     if (!events)
         return propagate(std::move(events));
-    std::unique_ptr<Port> port(
-        new Port(std::move(device), std::move(*transport), std::move(*memory), std::move(*events)));
+    if (const int fd = parts.transport->events_fd(); fd >= 0)
+        if (auto ok = events->watch(fd); !ok)
+            return propagate(std::move(ok));
+    std::unique_ptr<Port> port(new Port(std::move(parts), std::move(*memory), std::move(*events)));
     if (auto ok = port->look(); !ok)
         return propagate(std::move(ok));
     return std::unique_ptr<net::Driver>(std::move(port));
 }
 
-Port::Port(std::unique_ptr<device::Device> device, std::unique_ptr<Transport> transport,
-           dma::EalMemory memory, Events events)
-    : device_(std::move(device))
+Port::Port(Parts parts, dma::EalMemory memory, Events events)
+    : device_(std::move(parts.device))
+    , own_interrupts_(std::move(parts.interrupts))
+    , wakes_((device_ ? device_->interrupts() : *own_interrupts_).info(device::Irq::msix).count >= 2)
     , events_(std::move(events))
     , memory_(std::move(memory))
-    , transport_(std::move(transport)) {}
+    , transport_(std::move(parts.transport)) {
+    info_ = std::move(parts.info);
+}
 
 Port::~Port() {
     stop();
@@ -85,7 +98,6 @@ Port::~Port() {
 
 /// Brings the device up far enough to learn what it is, and resets it again.
 Result<> Port::look() {
-    info_ = net::describe(*device_);
     info_.driver = "virtio";
     info_.device = "virtio-net";
     auto features = transport_->negotiate(wanted().add(Feature::mq));
@@ -94,20 +106,16 @@ Result<> Port::look() {
     features_ = *features;
     if (features_.has(Feature::mac))
         info_.mac = read_consistent(*transport_, read_mac);
-    if (!features_.has(Feature::mac) || info_.mac.multicast() || info_.mac.zero()) // §5.1.5: one of our own
-        info_.mac = net::MacAddress{
-            {0x02, 0x00, 0x00, 0x1a, 0xf4, static_cast<std::uint8_t>(device_->identity().device)}};
-    filter_.addresses = {info_.mac};
-    if (features_.has(Feature::mq)) {
-        // §5.1.4.1: 1 to 0x8000. All of them must exist, and the control queue behind them.
-        const unsigned told = net_config::MaxQueuePairs::read(transport_->config()).raw();
-        const unsigned there = transport_->queues() / 2U;
-        if (told > there || told == 0)
-            return fail(EIO, "the device says that it has more queues than there are, or none",
-                        info_.name + ": " + std::to_string(told) + " pairs, " +
-                            std::to_string(transport_->queues()) + " queues");
-        device_pairs_ = static_cast<std::uint16_t>(told);
+    if (!features_.has(Feature::mac) || info_.mac.multicast() || info_.mac.zero()) { // §5.1.5: one of our own
+        const auto hash = std::hash<std::string>()(info_.name);
+        info_.mac = net::MacAddress{{0x02, 0x1a, 0xf4, static_cast<std::uint8_t>(hash >> 16),
+                                     static_cast<std::uint8_t>(hash >> 8), static_cast<std::uint8_t>(hash)}};
     }
+    filter_.addresses = {info_.mac};
+    const auto there = transport_->queue_pairs(features_);
+    if (!there)
+        return tl::unexpected(there.error());
+    device_pairs_ = *there;
     const std::uint16_t pairs = std::min(device_pairs_, max_queue_pairs);
     const std::uint16_t rx_size = transport_->max_queue_size(receive_queue(0));
     const std::uint16_t tx_size = transport_->max_queue_size(transmit_queue(0));
@@ -134,7 +142,7 @@ Result<> Port::look() {
         .mac_addresses = max_unicast,
         .rx_offloads = {.scatter = features_.has(Feature::mrg_rxbuf)},
         .tx_offloads = {.multi_segment = true, .fast_free = true},
-        .rx_interrupts = device_->interrupts().info(device::Irq::msix).count >= 2,
+        .rx_interrupts = wakes_,
     };
     return transport_->reset();
 }
@@ -270,7 +278,7 @@ Result<> Port::bring_up(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) 
             return ok;
     if (auto ok = transport_->run(); !ok)
         return ok;
-    if (features_.has(Feature::mq))
+    if (features_.has(Feature::mq) && features_.has(Feature::ctrl_vq))
         if (auto ok = control_->set_queue_pairs(pairs()); !ok)
             return ok;
     if (auto ok = apply_filter(); !ok)
@@ -439,10 +447,11 @@ void Port::stats(net::Stats& stats, std::vector<net::XStat>* extended) {
 
 net::Events Port::service() {
     net::Events events;
+    transport_->service();
     if (events_.take_config()) {
         events.link = true;
         const auto health = transport_->health();
-        events.gone = health.gone;
+        events.gone = health.gone && !health.returns;
         events.error = health.needs_reset; // §2.1.2
     }
     events.error = events_.take_error() || events.error;

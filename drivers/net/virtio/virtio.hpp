@@ -10,6 +10,7 @@
 
 #include <sluice/dma/eal_memory.hpp>
 #include <sluice/net/driver.hpp>
+#include <sluice/net/uri.hpp>
 
 #include "control.hpp"
 #include "events.hpp"
@@ -21,10 +22,24 @@ namespace sluice::inline v1::virtio {
 
 extern const net::Description description;
 
+/// `vhost-user:PATH[?server=0|1][&queues=N][&packed=0|1]`: a back-end behind a socket. `server`: listen, and let it connect
+/// (up to ten seconds). `queues`: use no more pairs than that. `packed=0`: use split rings in any case.
+Result<std::unique_ptr<net::Driver>> open_vhost_user(const net::Uri& uri);
+
 class Port final : public net::Driver {
   public:
     /// A virtio network device on PCI, physical or a model.
     static Result<std::unique_ptr<net::Driver>> open(std::unique_ptr<device::Device> device);
+
+    /// The same over a transport of any kind. `device`, or else `interrupts`, is what the transport stands on.
+    struct Parts {
+        std::unique_ptr<device::Device> device;
+        std::unique_ptr<device::Interrupts> interrupts;
+        std::unique_ptr<Transport> transport;
+        std::shared_ptr<device::AddressSpace> space;
+        net::DriverInfo info; ///< name, transport and what else is known
+    };
+    static Result<std::unique_ptr<net::Driver>> open(Parts parts);
 
     ~Port() override;
 
@@ -42,8 +57,7 @@ class Port final : public net::Driver {
     Result<> set_link(bool up) override;
 
   private:
-    Port(std::unique_ptr<device::Device> device, std::unique_ptr<Transport> transport, dma::EalMemory memory,
-         Events events);
+    Port(Parts parts, dma::EalMemory memory, Events events);
 
     struct Queues {
         std::vector<std::unique_ptr<RxQueue>> rx;
@@ -65,6 +79,8 @@ class Port final : public net::Driver {
 
     // Teardown order: queues, transport (which resets the device), memory, interrupts, device.
     std::unique_ptr<device::Device> device_;
+    std::unique_ptr<device::Interrupts> own_interrupts_;
+    const bool wakes_; ///< there are interrupts for receive queues
     Events events_;
     dma::EalMemory memory_;
     std::unique_ptr<Transport> transport_;
