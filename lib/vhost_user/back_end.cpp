@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint64_t packed_feature = std::uint64_t{1} << 34; // virtio 1.2 §6
 constexpr std::uint32_t largest_ring = 32768;
-constexpr std::uint64_t all_protocol = protocol::mq | protocol::reply_ack | protocol::config | protocol::status;
+constexpr std::uint64_t all_protocol =
+    protocol::mq | protocol::reply_ack | protocol::config | protocol::status;
 
 /// Bytes and alignments of a ring's areas. virtio 1.2 §2.7, §2.8.
 struct Areas {

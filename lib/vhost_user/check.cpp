@@ -69,7 +69,8 @@ int check(const Message& message) noexcept {
     const Shape* const shape = find(message.request());
     if (shape == nullptr)
         return EOPNOTSUPP;
-    if (message.body.size() < shape->least || message.body.size() > shape->most || message.fds.size() > shape->fds)
+    if (message.body.size() < shape->least || message.body.size() > shape->most ||
+        message.fds.size() > shape->fds)
         return EINVAL;
     if (about_an_fd(message.request())) {
         const auto value = message.as<std::uint64_t>();

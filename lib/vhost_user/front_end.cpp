@@ -51,7 +51,8 @@ Result<> FrontEnd::tell(Request request, std::span<const std::byte> body, std::s
     if (said->body.size() != sizeof(std::uint64_t))
         return fail(EPROTO, "the vhost-user back-end's acknowledgement is malformed");
     if (said->as<std::uint64_t>() != 0)
-        return fail(EREMOTEIO, "the vhost-user back-end refuses a request", std::to_string(header_of(request, false).request));
+        return fail(EREMOTEIO, "the vhost-user back-end refuses a request",
+                    std::to_string(header_of(request, false).request));
     return {};
 }
 

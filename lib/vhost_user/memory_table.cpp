@@ -25,7 +25,7 @@ bool overlap(std::uint64_t a, std::uint64_t b, std::uint64_t a_size, std::uint64
 
 /// Whether this file holds the region; `align` becomes what its mappings are multiples of.
 bool holds(int fd, const MemoryRegion& region, std::uint64_t& align) noexcept {
-    struct stat file {};
+    struct stat file{};
     if (::fstat(fd, &file) != 0 || file.st_size <= 0)
         return false;
     // A file of hugepages says their size as its block size.
@@ -70,7 +70,8 @@ MemoryTable::Window MemoryTable::guest(std::uint64_t address) const noexcept {
     return {};
 }
 
-std::byte* MemoryTable::user(std::uint64_t address, std::uint64_t size, std::uint64_t alignment) const noexcept {
+std::byte* MemoryTable::user(std::uint64_t address, std::uint64_t size,
+                             std::uint64_t alignment) const noexcept {
     for (const Mapped& each : mapped_) {
         const std::uint64_t offset = address - each.region.user;
         if (offset >= each.region.size)

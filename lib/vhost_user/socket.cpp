@@ -33,7 +33,8 @@ Result<UniqueFd> connect(const std::string& path) {
     if (!address)
         return tl::unexpected(address.error());
     UniqueFd socket = make_socket();
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
+    if (!socket ||
+        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
         return fail_errno("cannot connect to the vhost-user socket: start who listens there first", path);
     return socket;
 }
@@ -42,7 +43,7 @@ Result<Listener> Listener::create(std::string path) {
     const auto address = address_of(path);
     if (!address)
         return tl::unexpected(address.error());
-    struct stat there {};
+    struct stat there{};
     if (::lstat(path.c_str(), &there) == 0) {
         if (!S_ISSOCK(there.st_mode))
             return fail(EEXIST, "cannot listen there: it is no socket", path);

@@ -18,7 +18,8 @@ using namespace sluice;
 using virtio::Feature;
 
 // Between entry and exit of these two callgrind counts.
-[[gnu::noinline]] std::uint16_t counted_receive(net::RxQueue& queue, rte_mbuf** packets, std::uint16_t count) {
+[[gnu::noinline]] std::uint16_t counted_receive(net::RxQueue& queue, rte_mbuf** packets,
+                                                std::uint16_t count) {
     return queue.burst({packets, count});
 }
 [[gnu::noinline]] std::uint16_t counted_send(net::TxQueue& queue, rte_mbuf** packets, std::uint16_t count) {
@@ -31,8 +32,9 @@ int main(int argc, char** argv) {
     const std::string format = argv[1];
     const auto burst = static_cast<std::uint16_t>(std::atoi(argv[2]));
     const unsigned long rounds = std::strtoul(argv[3], nullptr, 10);
-    const char* eal[] = {"cost", "--no-huge", "--no-pci", "-m", "64", "-l", "0", "--iova-mode=va", "--no-telemetry",
-                         "--no-shconf", "--log-level=error"};
+    const char* eal[] = {
+        "cost",           "--no-huge",   "--no-pci",         "-m", "64", "-l", "0", "--iova-mode=va",
+        "--no-telemetry", "--no-shconf", "--log-level=error"};
     std::vector<char*> words;
     for (const char* word : eal)
         words.push_back(const_cast<char*>(word));
@@ -46,7 +48,8 @@ int main(int argc, char** argv) {
         options = options.with(Feature::in_order);
     if (format == "plain")
         options = options.without(Feature::mrg_rxbuf);
-    rte_mempool* const pool = rte_pktmbuf_pool_create("cost", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    rte_mempool* const pool =
+        rte_pktmbuf_pool_create("cost", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     std::unique_ptr<device::Device> device;
     virtio_test::NetModel& nic = virtio_test::NetModel::create(options, device);
     auto driver = virtio::description.open(std::move(device));

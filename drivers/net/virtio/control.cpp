@@ -45,7 +45,8 @@ Result<ControlQueue> ControlQueue::create(const dma::EalMemory& memory, std::uin
             return propagate(std::move(made));
         return Ring(std::move(*made));
     };
-    auto ring = packed ? allocate(std::type_identity<PackedRing>()) : allocate(std::type_identity<SplitRing>());
+    auto ring =
+        packed ? allocate(std::type_identity<PackedRing>()) : allocate(std::type_identity<SplitRing>());
     if (!ring)
         return propagate(std::move(ring));
     auto buffer = dma::DmaRegion::allocate(memory, buffer_bytes, {.numa_node = numa_node});
@@ -70,8 +71,8 @@ void ControlQueue::clear() noexcept {
 
 namespace {
 
-/// A command is three parts, of which the device writes the last. Each function posts one behind `sent`, and says
-/// whether it came back.
+/// A command is three parts, of which the device writes the last. Each function posts one behind `sent`, and
+/// says whether it came back.
 void post(SplitRing& ring, std::uint16_t& sent, const Parts& parts) noexcept {
     ring.write_chain(0, parts);
     ring.descs()[2].flags = Desc::flag_write;

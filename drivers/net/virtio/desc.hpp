@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// What driver and device share in memory: split (virtio 1.2 §2.7) and packed virtqueues (§2.8), the header of a
-/// frame and the commands of the control queue (§5.1.6).
+/// What driver and device share in memory: split (virtio 1.2 §2.7) and packed virtqueues (§2.8), the header
+/// of a frame and the commands of the control queue (§5.1.6).
 #pragma once
 
 #include <array>
@@ -59,7 +59,8 @@ struct PackedDesc {
 
     static constexpr std::uint16_t flag_next = 1;
     static constexpr std::uint16_t flag_write = 2;
-    static constexpr std::uint16_t flag_avail = 1 << 7; ///< §2.8.1: with flag_used says whose the descriptor is
+    static constexpr std::uint16_t flag_avail = 1
+                                                << 7; ///< §2.8.1: with flag_used says whose the descriptor is
     static constexpr std::uint16_t flag_used = 1 << 15;
 };
 static_assert(sizeof(PackedDesc) == 16 && offsetof(PackedDesc, len) == 8 && offsetof(PackedDesc, id) == 12 &&

@@ -52,7 +52,8 @@ class Events {
     ~Events();
 
   private:
-    Events(device::Interrupts& interrupts, std::string device, UniqueFd epoll, EventFd config, EventFd alarm) noexcept
+    Events(device::Interrupts& interrupts, std::string device, UniqueFd epoll, EventFd config,
+           EventFd alarm) noexcept
         : interrupts_(&interrupts)
         , device_(std::move(device))
         , epoll_(std::move(epoll))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// A packed virtqueue's memory. virtio 1.2 §2.8. Positions are counted without end, modulo 2^16: masked they are
-/// descriptors, and the bit above says which lap, and so what the wrap counter is. A descriptor's second half (length,
-/// id, flags) is one word, read and written at once.
+/// A packed virtqueue's memory. virtio 1.2 §2.8. Positions are counted without end, modulo 2^16: masked they
+/// are descriptors, and the bit above says which lap, and so what the wrap counter is. A descriptor's second
+/// half (length, id, flags) is one word, read and written at once.
 #pragma once
 
 #include <cstddef>
@@ -55,11 +55,12 @@ class PackedRing {
     }
 
     /// The second half of a descriptor: length low, then id, then flags.
-    static constexpr std::uint64_t word(std::uint32_t length, std::uint16_t id, std::uint16_t flags) noexcept {
+    static constexpr std::uint64_t word(std::uint32_t length, std::uint16_t id,
+                                        std::uint16_t flags) noexcept {
         return std::uint64_t{length} | std::uint64_t{id} << 32 | std::uint64_t{flags} << 48;
     }
-    /// What of a used descriptor's second half says anything: NEXT and INDIRECT are reserved there, WRITE is not
-    /// looked at. §2.8.13.
+    /// What of a used descriptor's second half says anything: NEXT and INDIRECT are reserved there, WRITE is
+    /// not looked at. §2.8.13.
     static constexpr std::uint64_t telling = 0x8080'ffff'ffff'ffff;
 
     /// What the device wrote before it is seen with it.
@@ -101,8 +102,8 @@ class PackedRing {
     void replace(std::uint16_t, std::uint64_t) noexcept {}
     void publish(std::uint16_t) noexcept {}
 
-    /// A buffer of these parts in consecutive descriptors from `head` on; its id is the first one's number. The
-    /// first becomes available last. `last` are flags of the last one. §2.8.6.
+    /// A buffer of these parts in consecutive descriptors from `head` on; its id is the first one's number.
+    /// The first becomes available last. `last` are flags of the last one. §2.8.6.
     void write_chain(std::uint16_t head, std::span<const BufferPart> parts, std::uint16_t last = 0) noexcept {
         for (std::size_t i = parts.size(); i-- != 0;) {
             const auto position = static_cast<std::uint16_t>(head + i);
@@ -116,7 +117,8 @@ class PackedRing {
 
     /// §2.8.14.
     void set_interrupts(bool on) noexcept {
-        __atomic_store_n(flags(layout_.driver), to_little(on ? PackedEvents::on : PackedEvents::off), __ATOMIC_RELAXED);
+        __atomic_store_n(flags(layout_.driver), to_little(on ? PackedEvents::on : PackedEvents::off),
+                         __ATOMIC_RELAXED);
     }
 
     /// Whether the device wants to be told of what was published. The full fence is SplitRing's. §2.8.21.3.1.

@@ -238,7 +238,8 @@ Result<std::uint16_t> PciTransport::queue_pairs(Features features) {
     const unsigned told = net_config::MaxQueuePairs::read(config_).raw();
     if (told > queues() / 2U || told == 0)
         return fail(EIO, "the device says that it has more queues than there are, or none",
-                    device_.name() + ": " + std::to_string(told) + " pairs, " + std::to_string(queues()) + " queues");
+                    device_.name() + ": " + std::to_string(told) + " pairs, " + std::to_string(queues()) +
+                        " queues");
     return static_cast<std::uint16_t>(told);
 }
 

@@ -71,8 +71,9 @@ class SplitRing {
         for (std::size_t i = 0; i < parts.size(); ++i) {
             const bool last = i + 1 == parts.size();
             const auto slot = static_cast<std::uint16_t>(head + i);
-            descs()[slot & mask()] = {parts[i].iova, parts[i].length, last ? std::uint16_t{0} : Desc::flag_next,
-                                      last ? std::uint16_t{0} : static_cast<std::uint16_t>((slot + 1) & mask())};
+            descs()[slot & mask()] = {
+                parts[i].iova, parts[i].length, last ? std::uint16_t{0} : Desc::flag_next,
+                last ? std::uint16_t{0} : static_cast<std::uint16_t>((slot + 1) & mask())};
         }
     }
 

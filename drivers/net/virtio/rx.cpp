@@ -14,7 +14,9 @@ namespace {
 class SplitRx final : public RxRing<SplitRing> {
   public:
     using RxRing::RxRing;
-    net::BurstFunction burst_function() const noexcept override { return linear_ ? burst<true> : burst<false>; }
+    net::BurstFunction burst_function() const noexcept override {
+        return linear_ ? burst<true> : burst<false>;
+    }
 
   private:
     template <bool Linear>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// The receive queue. Slot i of the ring is buffer i for ever, and every slot holds an mbuf: a burst that takes one puts
-/// a fresh one in its place, so that a refill is one address. The header of a frame lies in the mbuf's headroom,
-/// and the frame where the caller expects it.
+/// The receive queue. Slot i of the ring is buffer i for ever, and every slot holds an mbuf: a burst that
+/// takes one puts a fresh one in its place, so that a refill is one address. The header of a frame lies in
+/// the mbuf's headroom, and the frame where the caller expects it.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Receive bursts of packed rings. A used descriptor is one word: its flags, its id and both ends of its length are
-// covered by one comparison, and a descriptor that is not used yet fails it like one that is remarkable.
+// Receive bursts of packed rings. A used descriptor is one word: its flags, its id and both ends of its
+// length are covered by one comparison, and a descriptor that is not used yet fails it like one that is
+// remarkable.
 #include <algorithm>
 
 #include <rte_prefetch.h>
@@ -15,7 +16,9 @@ namespace {
 class PackedRx final : public RxRing<PackedRing> {
   public:
     using RxRing::RxRing;
-    net::BurstFunction burst_function() const noexcept override { return linear_ ? burst<true> : burst<false>; }
+    net::BurstFunction burst_function() const noexcept override {
+        return linear_ ? burst<true> : burst<false>;
+    }
 
   private:
     template <bool Linear>
@@ -53,8 +56,9 @@ std::uint16_t PackedRx::burst(void* queue, rte_mbuf** out, std::uint16_t count) 
     return static_cast<std::uint16_t>(got);
 }
 
-/// Frames of one buffer each that lie in the order of the slots up to the end of the ring, as long as they are there and
-/// nothing about them is remarkable. Every descriptor is the device's at first, so that what is used is new.
+/// Frames of one buffer each that lie in the order of the slots up to the end of the ring, as long as they
+/// are there and nothing about them is remarkable. Every descriptor is the device's at first, so that what is
+/// used is new.
 template <bool Linear>
 unsigned PackedRx::take_run(rte_mbuf** out, unsigned count) noexcept {
     const std::uint16_t first = next_ & ring_.mask();
@@ -115,8 +119,8 @@ unsigned PackedRx::take_run(rte_mbuf** out, unsigned count) noexcept {
 } // namespace
 
 Result<std::unique_ptr<RxQueue>> make_packed_rx(const RxSetup& setup, const net::PoolAddressing& addressing,
-                                                net::OwnCache cache, const dma::EalMemory& memory, std::string name,
-                                                const EventFd& alarm) {
+                                                net::OwnCache cache, const dma::EalMemory& memory,
+                                                std::string name, const EventFd& alarm) {
     return make_rx<PackedRx, PackedRing>(setup, addressing, std::move(cache), memory, std::move(name), alarm);
 }
 

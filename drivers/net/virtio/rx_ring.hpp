@@ -55,8 +55,8 @@ inline void describe(rte_mbuf* mbuf, MbufHalf rearm, std::uint64_t length) noexc
 template <typename Ring>
 class RxRing : public RxQueue {
   public:
-    RxRing(Ring ring, const RxSetup& setup, const net::PoolAddressing& addressing, net::OwnCache cache, std::string name,
-           const EventFd& alarm)
+    RxRing(Ring ring, const RxSetup& setup, const net::PoolAddressing& addressing, net::OwnCache cache,
+           std::string name, const EventFd& alarm)
         : RxQueue(std::move(name), setup.index, alarm)
         , ring_(std::move(ring))
         // The prefetch reads beyond the last slot.
@@ -149,8 +149,8 @@ Result<std::unique_ptr<RxQueue>> make_rx(const RxSetup& setup, const net::PoolAd
 
 /// rx_packed.cpp.
 Result<std::unique_ptr<RxQueue>> make_packed_rx(const RxSetup& setup, const net::PoolAddressing& addressing,
-                                                net::OwnCache cache, const dma::EalMemory& memory, std::string name,
-                                                const EventFd& alarm);
+                                                net::OwnCache cache, const dma::EalMemory& memory,
+                                                std::string name, const EventFd& alarm);
 
 template <typename Ring>
 Result<> RxRing<Ring>::fill(bool mergeable) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Split rings. While the ring is regular the available ring is never written. Once a frame has taken a chain, slots and
-// entries differ: the queue is irregular until it has run empty.
+// Split rings. While the ring is regular the available ring is never written. Once a frame has taken a chain,
+// slots and entries differ: the queue is irregular until it has run empty.
 #include "tx.hpp"
 
 #include <algorithm>
@@ -21,9 +21,13 @@ static_assert(std::endian::native == std::endian::little);
 class SplitTx final : public TxRing<SplitTx, SplitRing> {
   public:
     using TxRing::TxRing;
-    net::BurstFunction burst_function() const noexcept override { return in_order_ ? burst<true> : burst<false>; }
+    net::BurstFunction burst_function() const noexcept override {
+        return in_order_ ? burst<true> : burst<false>;
+    }
     net::ReclaimFunction reclaim_function() const noexcept override {
-        return [](void* queue) noexcept -> std::uint32_t { return static_cast<SplitTx*>(queue)->complete_all(); };
+        return [](void* queue) noexcept -> std::uint32_t {
+            return static_cast<SplitTx*>(queue)->complete_all();
+        };
     }
 
     void posted(std::uint16_t slot, std::uint16_t span) noexcept {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
 /// The transmit queue. A frame of one mbuf takes one descriptor: its header is written into the mbuf's
-/// headroom. As long as all frames are such, slot i of the ring is buffer i, and completion copies 32 pointers at a
-/// time. Frames of several mbufs, or whose headroom belongs to somebody else, take a chain of consecutive slots.
+/// headroom. As long as all frames are such, slot i of the ring is buffer i, and completion copies 32
+/// pointers at a time. Frames of several mbufs, or whose headroom belongs to somebody else, take a chain of
+/// consecutive slots.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Transmit bursts of packed rings. A frame's id is its first slot, so that slots are descriptors and whatever came back is
-// found without a table.
+// Transmit bursts of packed rings. A frame's id is its first slot, so that slots are descriptors and whatever
+// came back is found without a table.
 #include <algorithm>
 #include <cstddef>
 
@@ -14,9 +14,13 @@ namespace {
 class PackedTx final : public TxRing<PackedTx, PackedRing> {
   public:
     using TxRing::TxRing;
-    net::BurstFunction burst_function() const noexcept override { return in_order_ ? burst<true> : burst<false>; }
+    net::BurstFunction burst_function() const noexcept override {
+        return in_order_ ? burst<true> : burst<false>;
+    }
     net::ReclaimFunction reclaim_function() const noexcept override {
-        return [](void* queue) noexcept -> std::uint32_t { return static_cast<PackedTx*>(queue)->complete_all(); };
+        return [](void* queue) noexcept -> std::uint32_t {
+            return static_cast<PackedTx*>(queue)->complete_all();
+        };
     }
 
     void posted(std::uint16_t, std::uint16_t) noexcept {}
@@ -75,8 +79,8 @@ void PackedTx::complete_lumps() noexcept {
     }
 }
 
-/// Puts 32 mbufs back at once, if the next 32 descriptors were used, each for its own slot, and each slot holds
-/// one mbuf that is as the pool wants it. False, and nothing done, if not.
+/// Puts 32 mbufs back at once, if the next 32 descriptors were used, each for its own slot, and each slot
+/// holds one mbuf that is as the pool wants it. False, and nothing done, if not.
 bool PackedTx::complete_lump() noexcept {
     if (clean_ != done_ || done_ % lump != 0)
         return false;
@@ -187,8 +191,8 @@ unsigned PackedTx::post_run(rte_mbuf** packets, unsigned count) noexcept {
 
 } // namespace
 
-Result<std::unique_ptr<TxQueue>> make_packed_tx(const TxSetup& setup, const dma::EalMemory& memory, std::string name,
-                                                const EventFd& alarm) {
+Result<std::unique_ptr<TxQueue>> make_packed_tx(const TxSetup& setup, const dma::EalMemory& memory,
+                                                std::string name, const EventFd& alarm) {
     return make_tx<PackedTx, PackedRing>(setup, memory, std::move(name), alarm);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// What transmit queues of both formats share: the slots, frames of any kind, and what happens to an mbuf that was
-/// sent. The burst loops stand in tx.cpp and tx_packed.cpp.
+/// What transmit queues of both formats share: the slots, frames of any kind, and what happens to an mbuf
+/// that was sent. The burst loops stand in tx.cpp and tx_packed.cpp.
 #pragma once
 
 #include <algorithm>
@@ -65,13 +65,13 @@ inline void put_lump(rte_mempool* pool, rte_mbuf* const* mbufs) noexcept {
     }
 }
 
-/// `Self` is the queue on `Ring`. It has posted(slot, span), called for each frame of any kind before it is counted, and
-/// complete_all(), which frees what the device has sent.
+/// `Self` is the queue on `Ring`. It has posted(slot, span), called for each frame of any kind before it is
+/// counted, and complete_all(), which frees what the device has sent.
 template <typename Self, typename Ring>
 class TxRing : public TxQueue {
   public:
-    TxRing(Ring ring, dma::DmaRegion headers, const TxSetup& setup, std::uint64_t iova_offset, std::string name,
-           const EventFd& alarm)
+    TxRing(Ring ring, dma::DmaRegion headers, const TxSetup& setup, std::uint64_t iova_offset,
+           std::string name, const EventFd& alarm)
         : TxQueue(std::move(name), setup.index, alarm)
         , ring_(std::move(ring))
         , slots_(new rte_mbuf* [ring_.size()] {})
@@ -126,8 +126,8 @@ class TxRing : public TxQueue {
     rte_mempool* pool_ = nullptr; ///< of the frames posted last
     std::uint64_t iova_offset_;
 
-    std::uint16_t done_ = 0; ///< in order: all slots before it were sent
-    bool in_order_;          ///< the device promised to
+    std::uint16_t done_ = 0;           ///< in order: all slots before it were sent
+    bool in_order_;                    ///< the device promised to
     std::vector<std::uint16_t> spans_; ///< slots of the frame that begins in each slot
     dma::DmaRegion headers_;           ///< a header of zeroes for each slot
 };
@@ -144,13 +144,13 @@ Result<std::unique_ptr<TxQueue>> make_tx(const TxSetup& setup, const dma::EalMem
         dma::DmaRegion::allocate(memory, setup.descriptors * header_stride, {.numa_node = setup.numa_node});
     if (!headers)
         return propagate(std::move(headers));
-    return std::unique_ptr<TxQueue>(
-        new Queue(std::move(*ring), std::move(*headers), setup, memory.iova_offset(), std::move(name), alarm));
+    return std::unique_ptr<TxQueue>(new Queue(std::move(*ring), std::move(*headers), setup,
+                                              memory.iova_offset(), std::move(name), alarm));
 }
 
 /// tx_packed.cpp.
-Result<std::unique_ptr<TxQueue>> make_packed_tx(const TxSetup& setup, const dma::EalMemory& memory, std::string name,
-                                                const EventFd& alarm);
+Result<std::unique_ptr<TxQueue>> make_packed_tx(const TxSetup& setup, const dma::EalMemory& memory,
+                                                std::string name, const EventFd& alarm);
 
 template <typename Self, typename Ring>
 void TxRing<Self, Ring>::clear() noexcept {
@@ -172,7 +172,8 @@ void TxRing<Self, Ring>::drain() noexcept {
             rte_pktmbuf_free(mbuf);
 }
 
-/// Whether `id`, which the device says, is the first slot of a frame that it has, none being older than `oldest`.
+/// Whether `id`, which the device says, is the first slot of a frame that it has, none being older than
+/// `oldest`.
 template <typename Self, typename Ring>
 bool TxRing<Self, Ring>::outstanding(std::uint32_t id, std::uint16_t oldest) const noexcept {
     const auto age = static_cast<std::uint16_t>((id - oldest) & ring_.mask());
@@ -278,8 +279,8 @@ bool TxRing<Self, Ring>::post_frame(rte_mbuf* mbuf) noexcept {
     return true;
 }
 
-/// The frame as the device reads it: the header, unless it lies in front of the data, and every segment that is not
-/// empty (a device may take an empty buffer for an error). A header of its own is that of `slot`.
+/// The frame as the device reads it: the header, unless it lies in front of the data, and every segment that
+/// is not empty (a device may take an empty buffer for an error). A header of its own is that of `slot`.
 template <typename Self, typename Ring>
 void TxRing<Self, Ring>::gather(rte_mbuf* mbuf, bool header_in_place, unsigned slot, Parts& parts) noexcept {
     std::size_t count = 0;

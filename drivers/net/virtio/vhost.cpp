@@ -29,11 +29,12 @@ constexpr std::uint16_t largest_ring = 32768;
 constexpr std::uint64_t protocol =
     vhost_user::protocol::mq | vhost_user::protocol::reply_ack | vhost_user::protocol::status;
 
-/// What a back-end has no say in: there is no control queue and no configuration behind the socket, and its memory is
-/// what it is given.
+/// What a back-end has no say in: there is no control queue and no configuration behind the socket, and its
+/// memory is what it is given.
 Features possible(Features features) noexcept {
-    for (const Feature feature : {Feature::ctrl_vq, Feature::ctrl_rx, Feature::ctrl_mac_addr, Feature::mac, Feature::mtu,
-                                  Feature::status, Feature::speed_duplex, Feature::access_platform})
+    for (const Feature feature :
+         {Feature::ctrl_vq, Feature::ctrl_rx, Feature::ctrl_mac_addr, Feature::mac, Feature::mtu,
+          Feature::status, Feature::speed_duplex, Feature::access_platform})
         features.remove(feature);
     return features;
 }
@@ -47,9 +48,10 @@ std::uint8_t status(std::initializer_list<common::DeviceStatus> bits) noexcept {
 
 } // namespace
 
-Result<std::unique_ptr<VhostTransport>> VhostTransport::create(VhostOptions options, std::shared_ptr<VhostSpace> space,
-                                                               VhostInterrupts& interrupts) {
-    std::unique_ptr<VhostTransport> made(new VhostTransport(std::move(options), std::move(space), interrupts));
+Result<std::unique_ptr<VhostTransport>>
+VhostTransport::create(VhostOptions options, std::shared_ptr<VhostSpace> space, VhostInterrupts& interrupts) {
+    std::unique_ptr<VhostTransport> made(
+        new VhostTransport(std::move(options), std::move(space), interrupts));
     if (auto ok = made->open(); !ok)
         return propagate(std::move(ok));
     made->space_->on_change([transport = made.get()] {
@@ -84,7 +86,8 @@ Result<> VhostTransport::open() {
         return ok;
     pollfd arrival{listener_->fd(), POLLIN, 0};
     if (::poll(&arrival, 1, arrival_limit_ms) != 1)
-        return fail(ETIMEDOUT, "no vhost-user back-end connects: start it as the socket's client", options_.path);
+        return fail(ETIMEDOUT, "no vhost-user back-end connects: start it as the socket's client",
+                    options_.path);
     return take_connection();
 }
 
@@ -152,7 +155,8 @@ Result<> VhostTransport::greet(vhost_user::FrontEnd& front) {
     // The numbers of rings have eight bits.
     constexpr std::uint64_t most = 128;
     pairs = std::clamp<std::uint64_t>(pairs, 1, most);
-    pairs_ = static_cast<std::uint16_t>(options_.queues != 0 ? std::min<std::uint64_t>(pairs, options_.queues) : pairs);
+    pairs_ = static_cast<std::uint16_t>(options_.queues != 0 ? std::min<std::uint64_t>(pairs, options_.queues)
+                                                             : pairs);
     return front.set_owner();
 }
 
@@ -172,6 +176,7 @@ void VhostTransport::lose() noexcept {
     }
     for (Ring& ring : rings_)
         ring.started = false;
+    lost_ = true;
     retry(true);
     interrupts_.link_changed();
 }
@@ -289,7 +294,8 @@ Result<QueueDoorbell> VhostTransport::set_queue(std::uint16_t queue, const Queue
             return propagate(std::move(user));
         *to = *user;
     }
-    rings_.push_back({queue, setup.size, setup.vector, addresses, std::make_unique<Kick>(std::move(*event)), false});
+    rings_.push_back(
+        {queue, setup.size, setup.vector, addresses, std::make_unique<Kick>(std::move(*event)), false});
     return QueueDoorbell(*rings_.back().kick, 0);
 }
 
@@ -305,7 +311,8 @@ Result<> VhostTransport::share_memory() {
     const auto shared = space_->shared();
     if (shared.regions.size() > vhost_user::max_regions)
         return fail(E2BIG,
-                    "EAL's memory lies in more files than a vhost-user back-end takes: give EAL --single-file-segments, "
+                    "EAL's memory lies in more files than a vhost-user back-end takes: give EAL "
+                    "--single-file-segments, "
                     "larger pages or --no-huge",
                     options_.path + ": " + std::to_string(shared.regions.size()) + ", at most 8");
     return front_->set_memory(shared.regions, shared.fds);
@@ -313,7 +320,8 @@ Result<> VhostTransport::share_memory() {
 
 Result<> VhostTransport::start(Ring& ring) {
     const std::uint32_t base = packed_ ? 0x8000 : 0; // descriptor 0, wrap counter 1
-    if (auto ok = front_->set_ring_fd(Request::set_vring_call, ring.index, interrupts_.call(ring.vector)); !ok)
+    if (auto ok = front_->set_ring_fd(Request::set_vring_call, ring.index, interrupts_.call(ring.vector));
+        !ok)
         return ok;
     if (auto ok = front_->set_ring(Request::set_vring_num, ring.index, ring.size); !ok)
         return ok;
@@ -342,14 +350,17 @@ Result<> VhostTransport::run() {
     for (const Ring& ring : rings_)
         if (auto ok = front_->set_ring(Request::set_vring_enable, ring.index, 1); !ok)
             return ok;
+    if (std::exchange(lost_, false))
+        interrupts_.link_changed();
     if (!front_->has(vhost_user::protocol::status))
         return {};
-    const auto begun = {DeviceStatus().set<DeviceStatus::Acknowledge>(), DeviceStatus().set<DeviceStatus::Driver>(),
+    const auto begun = {DeviceStatus().set<DeviceStatus::Acknowledge>(),
+                        DeviceStatus().set<DeviceStatus::Driver>(),
                         DeviceStatus().set<DeviceStatus::FeaturesOk>()};
     if (auto ok = front_->set_status(status(begun)); !ok)
         return ok;
-    return front_->set_status(static_cast<std::uint8_t>(
-        status(begun) | DeviceStatus().set<DeviceStatus::DriverOk>().raw()));
+    return front_->set_status(
+        static_cast<std::uint8_t>(status(begun) | DeviceStatus().set<DeviceStatus::DriverOk>().raw()));
 }
 
 Result<std::unique_ptr<net::Driver>> open_vhost_user(const net::Uri& uri) {
@@ -365,7 +376,8 @@ Result<std::unique_ptr<net::Driver>> open_vhost_user(const net::Uri& uri) {
         return tl::unexpected(packed.error());
     options.packed = *packed != "0";
     if (const auto queues = uri.get("queues")) {
-        const auto [end, error] = std::from_chars(queues->data(), queues->data() + queues->size(), options.queues);
+        const auto [end, error] =
+            std::from_chars(queues->data(), queues->data() + queues->size(), options.queues);
         if (error != std::errc() || end != queues->data() + queues->size() || options.queues == 0)
             return fail(EINVAL, "queues is a number of queue pairs, 1 or more", uri.text());
     }

@@ -27,13 +27,13 @@ struct VhostOptions {
     std::uint16_t queues = 0; ///< pairs at most; 0: what the back-end has
 };
 
-/// The port's half of the conversation. When the back-end goes, the rings stand still and the link is down; when one is
-/// there again, the port is to be reset, and is told so by the error interrupt.
+/// The port's half of the conversation. When the back-end goes, the rings stand still and the link is down;
+/// when one is there again, the port is to be reset, and is told so by the error interrupt.
 class VhostTransport final : public Transport {
   public:
     /// Connects, or listens and waits for the back-end. `interrupts` outlives it.
-    static Result<std::unique_ptr<VhostTransport>> create(VhostOptions options, std::shared_ptr<VhostSpace> space,
-                                                          VhostInterrupts& interrupts);
+    static Result<std::unique_ptr<VhostTransport>>
+    create(VhostOptions options, std::shared_ptr<VhostSpace> space, VhostInterrupts& interrupts);
     ~VhostTransport() override;
 
     Result<> reset() override;
@@ -80,7 +80,8 @@ class VhostTransport final : public Transport {
         bool started = false;
     };
 
-    VhostTransport(VhostOptions options, std::shared_ptr<VhostSpace> space, VhostInterrupts& interrupts) noexcept
+    VhostTransport(VhostOptions options, std::shared_ptr<VhostSpace> space,
+                   VhostInterrupts& interrupts) noexcept
         : options_(std::move(options))
         , space_(std::move(space))
         , interrupts_(interrupts) {}
@@ -109,7 +110,8 @@ class VhostTransport final : public Transport {
     std::uint64_t accepted_ = 0;
     std::uint16_t pairs_ = 1;
     std::vector<Ring> rings_;
-    UniqueFd arrived_; ///< a connection that no reset has taken yet
+    bool lost_ = false; ///< the link went down, and is not up again
+    UniqueFd arrived_;  ///< a connection that no reset has taken yet
 
     std::mutex mutex_; ///< of the connection: EAL's memory may change in any thread
     std::unique_ptr<vhost_user::FrontEnd> front_;

@@ -22,8 +22,9 @@ void signal(int eventfd) noexcept {
 } // namespace
 
 VhostInterrupts::VhostInterrupts(std::string name)
-    : Interrupts(std::move(name), Infos{device::IrqInfo{}, device::IrqInfo{}, device::IrqInfo{.count = vectors},
-                                        device::IrqInfo{.count = 1}, device::IrqInfo{}}) {}
+    : Interrupts(std::move(name),
+                 Infos{device::IrqInfo{}, device::IrqInfo{}, device::IrqInfo{.count = vectors},
+                       device::IrqInfo{.count = 1}, device::IrqInfo{}}) {}
 
 int VhostInterrupts::call(std::uint16_t vector) const noexcept {
     return vector < vectors_.size() ? vectors_[vector] : -1;

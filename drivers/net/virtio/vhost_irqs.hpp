@@ -10,8 +10,8 @@
 
 namespace sluice::inline v1::virtio {
 
-/// Vector 0 is the configuration's, signalled by this process; vector n + 1 is written by the back-end. `error` is
-/// signalled when a back-end waits for a reset of the port.
+/// Vector 0 is the configuration's, signalled by this process; vector n + 1 is written by the back-end.
+/// `error` is signalled when a back-end waits for a reset of the port.
 class VhostInterrupts final : public device::Interrupts {
   public:
     explicit VhostInterrupts(std::string name);

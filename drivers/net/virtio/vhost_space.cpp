@@ -38,14 +38,16 @@ Result<> VhostSpace::do_map(Iova iova, std::span<std::byte> memory, device::DmaA
         std::size_t offset = 0;
         const int fd = segment != nullptr ? rte_memseg_get_fd_thread_unsafe(segment) : -1;
         if (fd < 0 || rte_memseg_get_fd_offset_thread_unsafe(segment, &offset) != 0)
-            return fail(EOPNOTSUPP,
-                        "cannot share memory with a vhost-user back-end that lies in no file: EAL's own does, without "
-                        "--in-memory and --legacy-mem");
-        const auto inside = static_cast<std::size_t>(memory.data() + at - static_cast<std::byte*>(segment->addr));
+            return fail(EOPNOTSUPP, "cannot share memory with a vhost-user back-end that lies in no file: "
+                                    "EAL's own does, without "
+                                    "--in-memory and --legacy-mem");
+        const auto inside =
+            static_cast<std::size_t>(memory.data() + at - static_cast<std::byte*>(segment->addr));
         const std::size_t size = std::min(memory.size() - at, segment->len - inside);
         const MemoryRegion region{iova.value + at, size, reinterpret_cast<std::uintptr_t>(memory.data()) + at,
                                   offset + inside};
-        if (!made.empty() && made.rbegin()->second.fd == fd && continues(region, made.rbegin()->second.region))
+        if (!made.empty() && made.rbegin()->second.fd == fd &&
+            continues(region, made.rbegin()->second.region))
             made.rbegin()->second.region.size += size;
         else
             made[region.guest] = {region, fd};
@@ -72,7 +74,8 @@ VhostSpace::Shared VhostSpace::shared() const {
     const std::scoped_lock lock(pieces_mutex_);
     Shared shared;
     for (const auto& [guest, piece] : pieces_) {
-        if (!shared.fds.empty() && shared.fds.back() == piece.fd && continues(piece.region, shared.regions.back())) {
+        if (!shared.fds.empty() && shared.fds.back() == piece.fd &&
+            continues(piece.region, shared.regions.back())) {
             shared.regions.back().size += piece.region.size;
             continue;
         }

@@ -14,7 +14,8 @@
 
 namespace sluice::inline v1::virtio {
 
-/// Guest addresses are EAL's plus iova_offset(), so that none passes for a pointer. Memory is shared through EAL's files.
+/// Guest addresses are EAL's plus iova_offset(), so that none passes for a pointer. Memory is shared through
+/// EAL's files.
 class VhostSpace final : public device::AddressSpace {
   public:
     VhostSpace() noexcept

@@ -215,8 +215,8 @@ Result<Port::Queues> Port::make_queues(const net::Config& config, RingFormat for
     return queues;
 }
 
-/// A device may offer another format than it did when the queues were made. Readers of the former queues' counters may
-/// be on their way.
+/// A device may offer another format than it did when the queues were made. Readers of the former queues'
+/// counters may be on their way.
 Result<> Port::fit_queues(std::span<net::RxQueue> rx, std::span<net::TxQueue> tx) {
     const RingFormat format = format_of(features_);
     if (format == queues_.format)
@@ -311,8 +311,8 @@ Result<> Port::add_control_queue() {
             std::bit_floor(std::min(ControlQueue::max_size, transport_->max_queue_size(index)));
         if (size < 4)
             return fail(EIO, "the device's control queue is too small", info_.name);
-        auto made =
-            ControlQueue::create(memory_, index, size, packed, info_.name + " control queue", info_.numa_node);
+        auto made = ControlQueue::create(memory_, index, size, packed, info_.name + " control queue",
+                                         info_.numa_node);
         if (!made)
             return propagate(std::move(made));
         control_ = std::make_unique<ControlQueue>(std::move(*made));

@@ -22,8 +22,9 @@ namespace sluice::inline v1::virtio {
 
 extern const net::Description description;
 
-/// `vhost-user:PATH[?server=0|1][&queues=N][&packed=0|1]`: a back-end behind a socket. `server`: listen, and let it connect
-/// (up to ten seconds). `queues`: use no more pairs than that. `packed=0`: use split rings in any case.
+/// `vhost-user:PATH[?server=0|1][&queues=N][&packed=0|1]`: a back-end behind a socket. `server`: listen, and
+/// let it connect (up to ten seconds). `queues`: use no more pairs than that. `packed=0`: use split rings in
+/// any case.
 Result<std::unique_ptr<net::Driver>> open_vhost_user(const net::Uri& uri);
 
 class Port final : public net::Driver {
@@ -31,7 +32,8 @@ class Port final : public net::Driver {
     /// A virtio network device on PCI, physical or a model.
     static Result<std::unique_ptr<net::Driver>> open(std::unique_ptr<device::Device> device);
 
-    /// The same over a transport of any kind. `device`, or else `interrupts`, is what the transport stands on.
+    /// The same over a transport of any kind. `device`, or else `interrupts`, is what the transport stands
+    /// on.
     struct Parts {
         std::unique_ptr<device::Device> device;
         std::unique_ptr<device::Interrupts> interrupts;

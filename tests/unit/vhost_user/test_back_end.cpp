@@ -179,7 +179,8 @@ TEST_F(BackEndTest, refuses_rings_that_lie_outside_the_memory) {
         {0, 0, user_base + 8, user_base + 0x8000, user_base + 0x4000, 0}, // misaligned
         {0, 0, user_base, user_base + 0x8002, user_base + 0x4000, 0},
         {0, 0, ~std::uint64_t{0} - 15, user_base + 0x8000, user_base + 0x4000, 0},
-        {0, 0, guest_base, guest_base + 0x8000, guest_base + 0x4000, 0}, // guest addresses are not user addresses
+        {0, 0, guest_base, guest_base + 0x8000, guest_base + 0x4000,
+         0}, // guest addresses are not user addresses
     };
     for (const RingAddresses& where : bad) {
         EXPECT_FALSE(start_ring(0, 256, where));
@@ -201,7 +202,8 @@ TEST_F(BackEndTest, refuses_memory_that_is_not_there) {
     };
     for (const MemoryRegion& region : bad)
         EXPECT_FALSE(share(region));
-    const MemoryRegion twice[] = {{guest_base, 8192, user_base, 0}, {guest_base + 4096, 8192, user_base + 8192, 8192}};
+    const MemoryRegion twice[] = {{guest_base, 8192, user_base, 0},
+                                  {guest_base + 4096, 8192, user_base + 8192, 8192}};
     const int fds[] = {memory.get(), memory.get()};
     EXPECT_FALSE(front->set_memory(twice, fds));
     EXPECT_TRUE(share());

@@ -405,7 +405,8 @@ void NetModel::use(unsigned queue, std::uint32_t id, std::uint32_t length) {
     write_used(queue, word, length);
     // A lie about the id does not make the device pass what it has.
     const auto has = static_cast<std::uint16_t>(state.taken - state.used);
-    state.used = static_cast<std::uint16_t>(state.used + std::clamp<std::uint16_t>(span, 1, std::max<std::uint16_t>(has, 1)));
+    state.used = static_cast<std::uint16_t>(
+        state.used + std::clamp<std::uint16_t>(span, 1, std::max<std::uint16_t>(has, 1)));
 }
 
 void NetModel::write_used(unsigned queue, std::uint16_t id, std::uint32_t length) {
@@ -415,7 +416,8 @@ void NetModel::write_used(unsigned queue, std::uint16_t id, std::uint32_t length
     desc.id = id;
     desc.len = length;
     const bool wrap = state.used / state.size % 2 == 0;
-    desc.flags = wrap ? static_cast<std::uint16_t>(PackedDesc::flag_avail | PackedDesc::flag_used) : std::uint16_t{0};
+    desc.flags =
+        wrap ? static_cast<std::uint16_t>(PackedDesc::flag_avail | PackedDesc::flag_used) : std::uint16_t{0};
     store(memory(state.desc + 16ULL * (state.used % state.size), 16).data(), desc);
 }
 

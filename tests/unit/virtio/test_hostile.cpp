@@ -103,7 +103,8 @@ constexpr Format packed{.packed = true};
 constexpr Format split_in_order{.in_order = true};
 constexpr Format packed_in_order{.packed = true, .in_order = true};
 
-INSTANTIATE_TEST_SUITE_P(, Hostile, testing::Values(split, packed, split_in_order, packed_in_order), format_name);
+INSTANTIATE_TEST_SUITE_P(, Hostile, testing::Values(split, packed, split_in_order, packed_in_order),
+                         format_name);
 using HostileAnyOrder = Hostile;
 INSTANTIATE_TEST_SUITE_P(, HostileAnyOrder, testing::Values(split, packed), format_name);
 using HostileInOrder = Hostile;
@@ -150,7 +151,8 @@ TEST_P(HostilePacked, receive_flags_beyond_the_device_are_not_seen) {
 
 TEST_P(HostilePackedAnyOrder, receive_used_where_nothing_is_posted) {
     open();
-    // All but slot 0 come back, in an order that withholds them; then the device goes on as if it had them all.
+    // All but slot 0 come back, in an order that withholds them; then the device goes on as if it had them
+    // all.
     for (unsigned i = 0; i < ring; ++i)
         ASSERT_TRUE(nic->take(0));
     for (std::uint16_t id = 1; id < ring; ++id)
@@ -234,7 +236,8 @@ TEST_P(Hostile, receive_lengths) {
         for (const std::uint32_t length :
              {0U, 1U, header - 1, posted + 1, 0xffffU, 0x10000U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
             lines = 0;
-            PortTest::open(mergeable ? GetParam().options() : GetParam().options().without(Feature::mrg_rxbuf));
+            PortTest::open(mergeable ? GetParam().options()
+                                     : GetParam().options().without(Feature::mrg_rxbuf));
             ASSERT_TRUE(nic->deliver(frame(64, 1)));
             const std::uint16_t id = claim(1);
             nic->use(0, id, length);
@@ -368,7 +371,7 @@ TEST_P(Hostile, random_completions) {
     constexpr unsigned rounds = 20000;
     for (const bool mergeable : {false, true}) {
         PortTest::open(mergeable ? GetParam().options() : GetParam().options().without(Feature::mrg_rxbuf),
-             mergeable ? scattered() : net::Config{});
+                       mergeable ? scattered() : net::Config{});
         unsigned breaks = 0;
         for (unsigned round = 0; round < rounds; ++round) {
             for (unsigned i = random() % 12; i != 0; --i) {

@@ -68,7 +68,7 @@ TEST_F(VirtioPort, follows_a_device_that_offers_another_format) {
     expect_through(64, 1);
     for (const bool with_packed : {true, false}) {
         nic->offer(with_packed ? ModelOptions::full().with(Feature::ring_packed).features
-                          : ModelOptions::full().with(Feature::in_order).features);
+                               : ModelOptions::full().with(Feature::in_order).features);
         ASSERT_TRUE(port->reset());
         EXPECT_EQ(nic->accepted().has(Feature::ring_packed), with_packed);
         for (unsigned i = 0; i < 2 * ring; ++i)

@@ -208,7 +208,9 @@ TEST_P(Receive, rings_only_when_the_device_wants_it) {
 }
 
 using Mergeable = Receive;
-INSTANTIATE_TEST_SUITE_P(, Mergeable, testing::Values(Format{}, Format{.packed = true}, Format{.in_order = true}), format_name);
+INSTANTIATE_TEST_SUITE_P(, Mergeable,
+                         testing::Values(Format{}, Format{.packed = true}, Format{.in_order = true}),
+                         format_name);
 
 TEST_P(Mergeable, chains_the_buffers_of_a_long_frame) {
     open(options(), {.mtu = 9000, .rx_offloads = {.scatter = true}});

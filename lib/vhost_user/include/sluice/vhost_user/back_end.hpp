@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// The back-end's half of a conversation: what a front-end asks of a device's rings. All that it sends is hostile until
-/// it was checked; whatever is refused leaves the stream in step and no descriptor open.
+/// The back-end's half of a conversation: what a front-end asks of a device's rings. All that it sends is
+/// hostile until it was checked; whatever is refused leaves the stream in step and no descriptor open.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@
 
 namespace sluice::inline v1::vhost_user {
 
-/// A ring that is to run. Its areas lie whole and aligned in the table's memory, which stays until it was stopped.
+/// A ring that is to run. Its areas lie whole and aligned in the table's memory, which stays until it was
+/// stopped.
 struct RingSetup {
     std::uint16_t size = 0;
     std::byte* desc = nullptr;
@@ -53,8 +54,8 @@ class Rings {
     ~Rings() = default;
 };
 
-/// One connection. Ends with it: rings stop, mappings go. Not thread-safe, and whoever polls the rings does not do so
-/// while pump() runs.
+/// One connection. Ends with it: rings stop, mappings go. Not thread-safe, and whoever polls the rings does
+/// not do so while pump() runs.
 class BackEnd {
   public:
     /// `rings` outlives it.
@@ -66,7 +67,8 @@ class BackEnd {
     /// Readable when there is something to pump.
     int fd() const noexcept { return channel_.fd(); }
 
-    /// Serves what has arrived, so many messages at most; never blocks for long. An error: the connection has ended.
+    /// Serves what has arrived, so many messages at most; never blocks for long. An error: the connection has
+    /// ended.
     Result<> pump(unsigned most = 64);
 
     bool running(unsigned index) const noexcept { return index < rings_.size() && rings_[index].running; }
@@ -92,7 +94,9 @@ class BackEnd {
     Result<> answer(const Message& message);
     Result<> reply(const Message& message, std::span<const std::byte> body);
     Ring* ring(std::uint32_t index) noexcept;
-    unsigned index_of(const Ring& ring) const noexcept { return static_cast<unsigned>(&ring - rings_.data()); }
+    unsigned index_of(const Ring& ring) const noexcept {
+        return static_cast<unsigned>(&ring - rings_.data());
+    }
     bool complete(const Ring& ring) const noexcept;
     int start(Ring& ring) noexcept;
     void stop(Ring& ring) noexcept;

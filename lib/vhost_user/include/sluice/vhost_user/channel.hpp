@@ -15,8 +15,8 @@
 
 namespace sluice::inline v1::vhost_user {
 
-/// One end of a connected Unix stream socket. Keeps the stream in step whatever comes: what is longer than any message
-/// is passed over to its end. Holds one message at most. Not thread-safe.
+/// One end of a connected Unix stream socket. Keeps the stream in step whatever comes: what is longer than
+/// any message is passed over to its end. Holds one message at most. Not thread-safe.
 class Channel {
   public:
     explicit Channel(UniqueFd socket) noexcept
@@ -27,8 +27,8 @@ class Channel {
     /// The next message, none when not all of it is there yet; never blocks. ECONNRESET: the peer is gone.
     Result<std::optional<Message>> receive();
 
-    /// Sends a message whole, `fds` with its first byte. Messages are shorter than any socket's buffer: a peer that
-    /// takes none of it for two seconds is as good as gone (ETIMEDOUT). ECONNRESET, EPIPE: it is.
+    /// Sends a message whole, `fds` with its first byte. Messages are shorter than any socket's buffer: a
+    /// peer that takes none of it for two seconds is as good as gone (ETIMEDOUT). ECONNRESET, EPIPE: it is.
     Result<> send(Header header, std::span<const std::byte> body, std::span<const int> fds = {});
 
     /// Waits until there is something to receive, `timeout_ms` at most. False: there is not.

@@ -11,8 +11,8 @@
 
 namespace sluice::inline v1::vhost_user {
 
-/// Speaks to a back-end. Every call waits for an answer where there is one, five seconds at most (ETIMEDOUT), and after
-/// any error but EREMOTEIO (the back-end refuses) the connection is of no use. Not thread-safe.
+/// Speaks to a back-end. Every call waits for an answer where there is one, five seconds at most (ETIMEDOUT),
+/// and after any error but EREMOTEIO (the back-end refuses) the connection is of no use. Not thread-safe.
 class FrontEnd {
   public:
     explicit FrontEnd(UniqueFd socket) noexcept

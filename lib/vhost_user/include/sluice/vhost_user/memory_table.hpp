@@ -18,8 +18,8 @@ class MemoryTable {
   public:
     MemoryTable() noexcept = default;
 
-    /// Maps all regions, or none. The descriptors are of no use afterwards. EINVAL: an empty region, one that wraps, one
-    /// that overlaps another, or one that its file does not hold. Others as mmap.
+    /// Maps all regions, or none. The descriptors are of no use afterwards. EINVAL: an empty region, one that
+    /// wraps, one that overlaps another, or one that its file does not hold. Others as mmap.
     static Result<MemoryTable> map(std::span<const MemoryRegion> regions, std::span<const UniqueFd> fds);
 
     /// A stretch of guest addresses and where it is here.
@@ -31,7 +31,8 @@ class MemoryTable {
     /// The region that holds guest address `address`.
     Window guest(std::uint64_t address) const noexcept;
 
-    /// All of [address, address + size) of the front-end's own addresses, at a multiple of `alignment`; null: it is not.
+    /// All of [address, address + size) of the front-end's own addresses, at a multiple of `alignment`; null:
+    /// it is not.
     std::byte* user(std::uint64_t address, std::uint64_t size, std::uint64_t alignment) const noexcept;
 
     std::size_t regions() const noexcept { return mapped_.size(); }

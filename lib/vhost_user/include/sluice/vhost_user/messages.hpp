@@ -120,7 +120,8 @@ struct Message {
     Header header;
     std::vector<std::byte> body;
     std::vector<UniqueFd> fds;
-    int fault = 0; ///< E2BIG: longer than any, `body` is empty. EMFILE: too many descriptors, or some were lost
+    int fault =
+        0; ///< E2BIG: longer than any, `body` is empty. EMFILE: too many descriptors, or some were lost
 
     Request request() const noexcept { return static_cast<Request>(header.request); }
     bool is_reply() const noexcept { return (header.flags & flag_reply) != 0; }
@@ -130,7 +131,8 @@ struct Message {
     template <typename T>
     T as() const noexcept {
         T value{};
-        std::memcpy(static_cast<void*>(&value), body.data(), body.size() < sizeof(T) ? body.size() : sizeof(T));
+        std::memcpy(static_cast<void*>(&value), body.data(),
+                    body.size() < sizeof(T) ? body.size() : sizeof(T));
         return value;
     }
 };

@@ -14,7 +14,8 @@ namespace sluice::inline v1::vhost_user {
 /// A socket that listens at a path. Removes a path that nobody listens at any more, and its own at the end.
 class Listener {
   public:
-    /// EADDRINUSE: somebody listens there. EEXIST: it is no socket. ENAMETOOLONG: longer than an address holds.
+    /// EADDRINUSE: somebody listens there. EEXIST: it is no socket. ENAMETOOLONG: longer than an address
+    /// holds.
     static Result<Listener> create(std::string path);
 
     Listener(Listener&& other) noexcept
