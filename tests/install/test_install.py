@@ -46,14 +46,14 @@ def staged(meson, build, root):
     return prefix
 
 
-def install(meson, build, prefix):
+def install(meson, build, source, prefix):
     """`meson setup --prefix` and `ninja install`, in a copy of the build beside it: so nothing is compiled twice."""
     copy = pathlib.Path(f"{build}-prefix-{os.getpid()}")
     try:
         copy.mkdir()
         for name in ("apps", "drivers", "lib", "libsluice.so.1", "libsluice.a", "meson-private", "build.ninja", ".ninja_log", ".ninja_deps"):
             run("cp", "-a", "--reflink=auto", pathlib.Path(build) / name, copy)
-        run(meson, "setup", "--reconfigure", copy, f"--prefix={prefix}", "-Dtests=false")
+        run(meson, "setup", "--reconfigure", f"--prefix={prefix}", "-Dtests=false", copy, source)
         run("ninja", "-C", copy, "install")
     finally:
         shutil.rmtree(copy, ignore_errors=True)
@@ -136,7 +136,7 @@ def main(meson, build, source, program):
     with tempfile.TemporaryDirectory(prefix="sluice-install-") as name:
         folder = pathlib.Path(name)
         prefix = folder / "prefix"
-        install(meson, build, prefix)
+        install(meson, build, source, prefix)
         expect(files_below(staged(meson, build, folder / "root")) == files_below(prefix), "with a prefix and with DESTDIR, different files are installed")
         for path in prefix.rglob("*.pc"):
             expect(path.read_text().startswith(f"prefix={prefix}\n"), f"{path} names another prefix")
