@@ -67,11 +67,12 @@ int floor(const Context& context, const std::string& name) {
                                    *module
                                        ? "beside them the module's own list, and what is in force"
                                        : "the module's list: not to be had, it does not hold this function");
+    const auto& told = *module;
     for (std::size_t index = 0; index < items.size(); ++index) {
         const Register& item = items[index];
         const std::uint32_t engine = bits(mask, item);
-        const std::uint32_t list = *module ? bits((*module)->list, item) : 0;
-        const std::uint32_t effective = *module ? bits((*module)->effective, item) : 0;
+        const std::uint32_t list = told ? bits(told->list, item) : 0;
+        const std::uint32_t effective = told ? bits(told->effective, item) : 0;
         if (engine == 0 && list == 0)
             continue;
         if (json) {

@@ -188,9 +188,10 @@ std::string Replay::file(const std::string& name) const {
 }
 
 config::Space& Replay::space() {
-    if (!machine_->space)
+    auto& space = machine_->space;
+    if (!space)
         throw Failure{"there is no space: init comes first"};
-    return *machine_->space;
+    return *space;
 }
 
 void Replay::make_new(const Words&) {
@@ -325,9 +326,9 @@ void Replay::power(const Words& words) {
 
 void Replay::hwerr(const Words& words) {
     const auto direction = number(words[4]);
-    const auto status = static_cast<std::int64_t>(words[3].starts_with('-')
-                                                      ? -static_cast<std::int64_t>(number(words[3].substr(1)))
-                                                      : static_cast<std::int64_t>(number(words[3])));
+    const bool negative = words[3].starts_with('-');
+    const auto size = static_cast<std::int64_t>(number(negative ? words[3].substr(1) : words[3]));
+    const std::int64_t status = negative ? -size : size;
     machine_->hardware.inject_errors(static_cast<std::uint32_t>(number(words[1])),
                                      static_cast<std::uint32_t>(number(words[2])), static_cast<int>(status),
                                      (direction & 1) != 0, (direction & 2) != 0);
@@ -383,8 +384,8 @@ void Replay::irqtype(const Words& words) {
         throw Failure{"irqtype takes none, intx, msi or msix"};
     machine_->irq_type = found->second;
     machine_->system.set_irq_type(found->second);
-    if (machine_->space)
-        machine_->space->set_irq_type(found->second);
+    if (auto& space = machine_->space)
+        space->set_irq_type(found->second);
 }
 
 void Replay::qmax(const Words& words) {
@@ -392,8 +393,8 @@ void Replay::qmax(const Words& words) {
     if (limit > 5)
         throw Failure{"qmax is 0 to 5"};
     machine_->msi_limit = static_cast<unsigned>(limit);
-    if (machine_->space)
-        machine_->space->set_msi_vectors(1U << limit);
+    if (auto& space = machine_->space)
+        space->set_msi_vectors(1U << limit);
 }
 
 void Replay::hwset(const Words& words) {
