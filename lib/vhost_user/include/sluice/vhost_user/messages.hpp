@@ -4,6 +4,7 @@
 /// docs/interop/vhost-user, "Message specification" and "Front-end message types".
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -131,8 +132,8 @@ struct Message {
     template <typename T>
     T as() const noexcept {
         T value{};
-        std::memcpy(static_cast<void*>(&value), body.data(),
-                    body.size() < sizeof(T) ? body.size() : sizeof(T));
+        if (!body.empty())
+            std::memcpy(static_cast<void*>(&value), body.data(), std::min(body.size(), sizeof(T)));
         return value;
     }
 };
