@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 
 namespace sluice::inline v1::device {
 
@@ -38,16 +39,16 @@ AddressSpace::Table::const_iterator AddressSpace::holding(std::uint64_t iova) co
     if (entry == table_.begin())
         return table_.end();
     --entry;
-    return iova - entry->first < entry->second.memory.size() ? entry : table_.end();
+    return iova - entry->first < entry->second.size ? entry : table_.end();
 }
 
-Result<> AddressSpace::map(Iova iova, std::span<std::byte> memory, DmaAccess access) {
-    const std::uint64_t size = memory.size();
+Result<> AddressSpace::add(Iova iova, const Entry& wanted) {
+    const std::uint64_t size = wanted.size;
     auto facts = info();
     if (!facts)
         return propagate(std::move(facts));
     const std::uint64_t granule = facts->granule();
-    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    const auto address = reinterpret_cast<std::uintptr_t>(wanted.data);
     if (size == 0)
         return fail(EINVAL, "cannot map no memory", describe(iova, size));
     if (granule == 0 || ((iova.value | size | address) & (granule - 1)) != 0)
@@ -61,11 +62,40 @@ Result<> AddressSpace::map(Iova iova, std::span<std::byte> memory, DmaAccess acc
     if (holding(iova.value) != table_.end() ||
         (next != table_.end() && next->first <= iova.value + (size - 1)))
         return fail(EEXIST, "cannot map over an existing mapping: unmap it first", describe(iova, size));
-    const auto entry = table_.emplace_hint(next, iova.value, Entry{memory, access});
-    auto mapped = do_map(iova, memory, access);
+    const auto entry = table_.emplace_hint(next, iova.value, wanted);
+    auto mapped = wanted.remote != nullptr
+                      ? do_map_remote(iova, size, wanted.access)
+                      : do_map_file(iova, {wanted.data, size}, wanted.access, wanted.file);
     if (!mapped)
         table_.erase(entry);
     return mapped;
+}
+
+Result<> AddressSpace::map(Iova iova, std::span<std::byte> memory, DmaAccess access, MemoryFile file) {
+    return add(iova, {memory.data(), memory.size(), access, file, nullptr});
+}
+
+Result<> AddressSpace::map_remote(Iova iova, std::uint64_t size, DmaAccess access, RemoteMemory& remote) {
+    return add(iova, {nullptr, size, access, {}, &remote});
+}
+
+Result<> AddressSpace::do_map_file(Iova iova, std::span<std::byte> memory, DmaAccess access, MemoryFile) {
+    return do_map(iova, memory, access);
+}
+
+Result<> AddressSpace::do_map_remote(Iova iova, std::uint64_t size, DmaAccess) {
+    return fail(EOPNOTSUPP, "cannot map another process's memory: only a model's DMA can go by messages",
+                describe(iova, size));
+}
+
+Result<> AddressSpace::map_again() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [iova, entry] : table_) {
+        auto mapped = do_map_file(Iova{iova}, {entry.data, entry.size}, entry.access, entry.file);
+        if (!mapped)
+            return mapped;
+    }
+    return {};
 }
 
 Result<> AddressSpace::unmap(Iova iova, std::uint64_t size) {
@@ -81,13 +111,13 @@ Result<> AddressSpace::unmap(Iova iova, std::uint64_t size) {
     const auto at_first = holding(iova.value);
     const auto at_last = holding(last);
     if ((at_first != table_.end() && at_first->first != iova.value) ||
-        (at_last != table_.end() && at_last->first + (at_last->second.memory.size() - 1) != last))
+        (at_last != table_.end() && at_last->first + (at_last->second.size - 1) != last))
         return fail(EINVAL, "cannot unmap part of a mapping: name whole ones", describe(iova, size));
     auto entry = table_.lower_bound(iova.value);
     if (entry == table_.end() || entry->first > last)
         return fail(ENOENT, "cannot unmap where nothing is mapped", describe(iova, size));
     while (entry != table_.end() && entry->first <= last) {
-        auto unmapped = do_unmap(Iova{entry->first}, entry->second.memory.size());
+        auto unmapped = do_unmap(Iova{entry->first}, entry->second.size);
         if (!unmapped)
             return unmapped;
         entry = table_.erase(entry);
@@ -102,14 +132,58 @@ std::uint64_t AddressSpace::entries() const {
 
 std::optional<std::span<std::byte>> AddressSpace::translate(Iova iova, std::size_t size,
                                                             DmaAccess access) const {
+    const auto held = piece(iova, access);
+    if (!held || held->data == nullptr || size > held->size)
+        return std::nullopt;
+    return std::span(held->data, size);
+}
+
+/// What is left of the mapping at `iova` from there on, if it allows `access`.
+std::optional<AddressSpace::Entry> AddressSpace::piece(Iova iova, DmaAccess access) const {
     const std::lock_guard lock(mutex_);
     const auto entry = holding(iova.value);
     if (entry == table_.end() || !allows(entry->second.access, access))
         return std::nullopt;
+    Entry rest = entry->second;
     const std::uint64_t offset = iova.value - entry->first;
-    if (size > entry->second.memory.size() - offset)
-        return std::nullopt;
-    return entry->second.memory.subspan(offset, size);
+    rest.size -= offset;
+    if (rest.data != nullptr)
+        rest.data += offset;
+    return rest;
+}
+
+Result<> AddressSpace::read(Iova iova, std::span<std::byte> bytes) const {
+    while (!bytes.empty()) {
+        const auto held = piece(iova, DmaAccess::read);
+        if (!held)
+            return fail(EFAULT, "the device cannot read where nothing is mapped for it",
+                        describe(iova, bytes.size()));
+        const auto part = bytes.first(std::min<std::size_t>(bytes.size(), held->size));
+        if (held->data != nullptr)
+            std::memcpy(part.data(), held->data, part.size());
+        else if (auto done = held->remote->read(iova, part); !done)
+            return done;
+        bytes = bytes.subspan(part.size());
+        iova = iova + part.size();
+    }
+    return {};
+}
+
+Result<> AddressSpace::write(Iova iova, std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+        const auto held = piece(iova, DmaAccess::write);
+        if (!held)
+            return fail(EFAULT, "the device cannot write where nothing is mapped for it",
+                        describe(iova, bytes.size()));
+        const auto part = bytes.first(std::min<std::size_t>(bytes.size(), held->size));
+        if (held->data != nullptr)
+            std::memcpy(held->data, part.data(), part.size());
+        else if (auto done = held->remote->write(iova, part); !done)
+            return done;
+        bytes = bytes.subspan(part.size());
+        iova = iova + part.size();
+    }
+    return {};
 }
 
 std::optional<Iova> AddressSpace::find_free(std::uint64_t size) const {
@@ -123,7 +197,7 @@ std::optional<Iova> AddressSpace::find_free(std::uint64_t size) const {
         std::uint64_t at = std::max(range.first.value, granule);
         at = (at + granule - 1) & ~(granule - 1);
         for (auto entry = table_.begin(); entry != table_.end(); ++entry) {
-            const std::uint64_t end = entry->first + entry->second.memory.size();
+            const std::uint64_t end = entry->first + entry->second.size;
             if (end <= at)
                 continue;
             if (entry->first >= at && entry->first - at >= size)
@@ -140,8 +214,8 @@ std::optional<Iova> AddressSpace::iova_of(const void* address) const {
     const auto wanted = reinterpret_cast<std::uintptr_t>(address);
     const std::lock_guard lock(mutex_);
     for (const auto& [iova, entry] : table_) {
-        const auto begin = reinterpret_cast<std::uintptr_t>(entry.memory.data());
-        if (wanted >= begin && wanted - begin < entry.memory.size())
+        const auto begin = reinterpret_cast<std::uintptr_t>(entry.data);
+        if (entry.data != nullptr && wanted >= begin && wanted - begin < entry.size)
             return Iova{iova + (wanted - begin)};
     }
     return std::nullopt;

@@ -17,6 +17,10 @@ Result<Mapping> Device::map(Region which) {
     return map(which, 0, region(which).size);
 }
 
+Result<MemoryFile> Device::region_file(Region which) const {
+    return fail(EOPNOTSUPP, "no file to hand to another process", name() + " " + device::name(which));
+}
+
 Result<std::vector<std::uint8_t>> Device::floor(bool) {
     return fail(EOPNOTSUPP, "no floor to read: only sluice_pci tells its own", name());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sluice/device/inproc.hpp>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -144,8 +145,10 @@ Result<> Model::add_region(RegionSetup setup) {
         return fail(EINVAL, "cannot make areas mappable that are no ascending whole pages of the region",
                     object);
     const auto size = static_cast<std::size_t>((setup.size + page - 1) / page * page);
-    UniqueFd memfd(::memfd_create("sluice-region", MFD_CLOEXEC));
-    if (!memfd || ::ftruncate(memfd.get(), static_cast<off_t>(size)) != 0)
+    // Sealed: region_file() hands it out, and a file that shrinks under its mappings kills who touches them.
+    UniqueFd memfd(::memfd_create("sluice-region", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!memfd || ::ftruncate(memfd.get(), static_cast<off_t>(size)) != 0 ||
+        ::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         return fail_errno("cannot allocate a region's memory", object);
     auto memory = Mapping::shared(memfd.get(), size, 0, PROT_READ | PROT_WRITE);
     if (!memory)
@@ -169,6 +172,12 @@ Result<Mapping> Model::map(Region region, std::uint64_t offset, std::size_t size
     if (!allowed)
         return propagate(std::move(allowed));
     return Mapping::shared(backing(region).memfd.get(), size, offset, PROT_READ | PROT_WRITE);
+}
+
+Result<MemoryFile> Model::region_file(Region which) const {
+    if (region(which).mappable.empty())
+        return Device::region_file(which);
+    return MemoryFile{backings_[static_cast<std::size_t>(which)].memfd.get(), 0};
 }
 
 Result<> Model::read(Region region, std::uint64_t offset, std::span<std::byte> bytes) {

@@ -32,6 +32,10 @@ Result<> TableSpace::do_map(Iova, std::span<std::byte>, DmaAccess) {
     return {};
 }
 
+Result<> TableSpace::do_map_remote(Iova iova, std::uint64_t, DmaAccess access) {
+    return do_map(iova, {}, access);
+}
+
 Result<> TableSpace::do_unmap(Iova, std::uint64_t) {
     return {};
 }

@@ -36,6 +36,27 @@ struct SpaceInfo {
     std::uint64_t granule() const noexcept { return page_sizes & (~page_sizes + 1); }
 };
 
+/// The file that holds mapped memory, for devices in other processes, which map it themselves. The descriptor
+/// is borrowed, and stays open for as long as the memory is mapped in the space.
+struct MemoryFile {
+    int fd = -1;              ///< −1: no file, or none that can be shared
+    std::uint64_t offset = 0; ///< of the memory's first byte, in bytes
+};
+
+/// Memory that this process cannot map, and reaches by asking whoever holds it.
+class RemoteMemory {
+  public:
+    /// Copies all of the bytes, or fails: EFAULT when the holder refuses, another errno when it is gone.
+    virtual Result<> read(Iova iova, std::span<std::byte> bytes) = 0;
+    virtual Result<> write(Iova iova, std::span<const std::byte> bytes) = 0;
+
+  protected:
+    RemoteMemory() = default;
+    RemoteMemory(const RemoteMemory&) = default;
+    RemoteMemory& operator=(const RemoteMemory&) = default;
+    ~RemoteMemory() = default;
+};
+
 /// IOVA mappings that any number of devices share: a VFIO container, a sluice_pci space, a model's table.
 /// Devices hold it by std::shared_ptr; it ends with its last holder, and all its mappings with it.
 /// All members may be called by any thread, none on the data path. The memory stays the caller's, and must
@@ -49,7 +70,13 @@ class AddressSpace {
     /// may go on reading zeroes (Linux before 6.2). EINVAL: empty, memory, iova or size not a multiple of the
     /// granule, wraps, or outside the ranges. EEXIST: overlaps a mapping. ENOMEM: RLIMIT_MEMLOCK (the error
     /// says limit, need and remedy). ENOSPC: entry limit. EFAULT: memory that cannot be pinned.
-    Result<> map(Iova iova, std::span<std::byte> memory, DmaAccess access);
+    /// `file` holds the memory, if there is one; spaces whose devices are in this process or behind its IOMMU
+    /// have no use for it.
+    Result<> map(Iova iova, std::span<std::byte> memory, DmaAccess access, MemoryFile file = {});
+
+    /// Lets a model reach `size` bytes of `remote` at `iova`, by read() and write() alone. `remote` outlives
+    /// the mapping. Errors as map(); EOPNOTSUPP: not a model's space.
+    Result<> map_remote(Iova iova, std::uint64_t size, DmaAccess access, RemoteMemory& remote);
 
     /// Ends every mapping inside [iova, iova + size). No device reaches that memory afterwards.
     /// ENOENT: nothing is mapped there. EINVAL: unaligned, empty, wraps, or cuts a mapping in two; nothing
@@ -63,7 +90,17 @@ class AddressSpace {
     /// taken for a pointer, or for EAL's, fails at once.
     std::uint64_t iova_offset() const noexcept { return iova_offset_; }
 
+    /// True when devices reach memory through its file, so that map() is given one where there is one, and
+    /// each mapping lies in a single file.
+    virtual bool needs_files() const noexcept { return false; }
+
+    /// Copies between the caller and [iova, iova + size), wherever it is: how a model does the DMA that
+    /// translate() cannot. EFAULT: not all inside mappings that allow it. Others as RemoteMemory.
+    Result<> read(Iova iova, std::span<std::byte> bytes) const;
+    Result<> write(Iova iova, std::span<const std::byte> bytes) const;
+
     /// The process's memory behind [iova, iova + size), if one mapping holds all of it and allows `access`.
+    /// None for remote memory.
     std::optional<std::span<std::byte>> translate(Iova iova, std::size_t size, DmaAccess access) const;
 
     /// The lowest IOVA with `size` free bytes from it inside one range, a multiple of the granule; none if
@@ -84,6 +121,13 @@ class AddressSpace {
     /// call no other member.
     virtual Result<> do_map(Iova iova, std::span<std::byte> memory, DmaAccess access) = 0;
     virtual Result<> do_unmap(Iova iova, std::uint64_t size) = 0;
+    /// The same with the memory's file, for spaces that need it.
+    virtual Result<> do_map_file(Iova iova, std::span<std::byte> memory, DmaAccess access, MemoryFile file);
+    virtual Result<> do_map_remote(Iova iova, std::uint64_t size, DmaAccess access);
+
+    /// Calls do_map_file() for every mapping once more, lowest IOVA first, until one fails: whoever held the
+    /// mappings has forgotten them.
+    Result<> map_again();
 
     /// Mappings in the table: for info(), and for do_map(), whose new one counts.
     std::uint64_t entries() const;
@@ -91,12 +135,17 @@ class AddressSpace {
 
   private:
     struct Entry {
-        std::span<std::byte> memory;
+        std::byte* data; ///< null: remote
+        std::uint64_t size;
         DmaAccess access;
+        MemoryFile file;
+        RemoteMemory* remote;
     };
     using Table = std::map<std::uint64_t, Entry>;
 
     Table::const_iterator holding(std::uint64_t iova) const;
+    Result<> add(Iova iova, const Entry& entry);
+    std::optional<Entry> piece(Iova iova, DmaAccess access) const;
 
     const std::uint64_t iova_offset_;
     mutable std::mutex mutex_;

@@ -55,6 +55,11 @@ class Device {
     /// Maps a whole region. EINVAL when it is not mappable as a whole (see RegionInfo::mappable).
     Result<Mapping> map(Region region);
 
+    /// The file whose pages are the mappable areas of a region, for a process that is served this device: the
+    /// area at `offset` of the region is at file offset + `offset`. The descriptor is borrowed, and lets who
+    /// has it do nothing but map. EOPNOTSUPP: there is none, the region is reached by read and write alone.
+    virtual Result<MemoryFile> region_file(Region region) const;
+
     /// Trapped access, slower than a mapping and possible where there is none. 1, 2, 4 or 8 bytes at a
     /// multiple of their number go to the device as one access; more bytes as several, ascending.
     /// EINVAL: outside the region, or not allowed there. EIO: the device does not answer (memory decoding

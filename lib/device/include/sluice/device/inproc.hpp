@@ -23,8 +23,8 @@
 
 namespace sluice::inline v1::device::inproc {
 
-/// An address space that is a table and nothing else: a model reaches memory by translate(). Its IOVAs differ
-/// from EAL's and from pointers by `iova_offset`.
+/// An address space that is a table and nothing else: a model reaches memory by translate(), and by read()
+/// and write() where it is another process's. Its IOVAs differ from EAL's and from pointers by `iova_offset`.
 class TableSpace final : public AddressSpace {
   public:
     /// Lifts every user-space address out of those that the CPU takes as pointers, so that an IOVA which is
@@ -42,6 +42,7 @@ class TableSpace final : public AddressSpace {
         , entry_limit_(entry_limit) {}
     Result<> do_map(Iova, std::span<std::byte>, DmaAccess) override;
     Result<> do_unmap(Iova, std::uint64_t) override;
+    Result<> do_map_remote(Iova, std::uint64_t, DmaAccess) override;
 
     const std::uint64_t entry_limit_;
 };
@@ -126,6 +127,7 @@ class Model : public Device {
     const RegionInfo& region(Region region) const noexcept override;
     using Device::map;
     Result<Mapping> map(Region region, std::uint64_t offset, std::size_t size) override;
+    Result<MemoryFile> region_file(Region region) const override;
     Result<> read(Region region, std::uint64_t offset, std::span<std::byte> bytes) override;
     Result<> write(Region region, std::uint64_t offset, std::span<const std::byte> bytes) override;
     config::Space& config() noexcept override { return *config_; }
