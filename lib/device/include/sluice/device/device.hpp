@@ -22,8 +22,9 @@ namespace sluice::inline v1::device {
 
 /// Who a device is. Ids are right for an SR-IOV VF, too.
 struct Identity {
-    std::string name;      ///< its BDF ("0000:01:00.0"), or what the model calls itself
-    std::string transport; ///< the kernel driver as sysfs spells it ("vfio-pci", "sluice-pci"), or "inproc"
+    std::string name;      ///< its BDF ("0000:01:00.0"), its socket's path, or what the model calls itself
+    std::string transport; ///< the kernel driver as sysfs spells it ("vfio-pci", "sluice-pci"), "vfio-user"
+                           ///< or "inproc"
     std::uint16_t vendor = 0;
     std::uint16_t device = 0;
     std::uint16_t subsystem_vendor = 0;

@@ -82,7 +82,10 @@ class Interrupts {
     Interrupts& operator=(const Interrupts&) = delete;
 
     /// Keeps `space` told which kind is on; null ends that.
-    void follow(config::Space* space) noexcept { config_ = space; }
+    void follow(config::Space* space) noexcept {
+        config_ = space;
+        tell_config();
+    }
 
     /// What the public functions promise, after their arguments were checked. do_set of vectors from `first`
     /// when `irq` is off turns it on.
