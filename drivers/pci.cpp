@@ -17,14 +17,6 @@
 namespace sluice::inline v1::drivers {
 namespace {
 
-const net::Description* find_driver(const pci::Function& function) {
-    for (const net::Description* description : pci_drivers())
-        for (const net::PciId& id : description->ids)
-            if (id.vendor == function.vendor && id.device == function.device)
-                return description;
-    return nullptr;
-}
-
 Result<std::unique_ptr<net::Driver>> open_by_dpdk(const std::string& address, const char* why) {
     constexpr std::string_view name = "ethdev";
     const auto table = schemes();
@@ -53,6 +45,14 @@ Result<device::Transport> transport_of(const net::Uri& uri) {
 
 } // namespace
 
+const net::Description* find_driver(std::uint16_t vendor, std::uint16_t device) noexcept {
+    for (const net::Description* description : pci_drivers())
+        for (const net::PciId& id : description->ids)
+            if (id.vendor == vendor && id.device == device)
+                return description;
+    return nullptr;
+}
+
 bool left_to_dpdk(const net::Uri& uri) {
     if (const auto driver = uri.get("driver"))
         return *driver == "ethdev";
@@ -60,7 +60,7 @@ bool left_to_dpdk(const net::Uri& uri) {
     if (!address)
         return false;
     const auto function = pci::Sysfs().find(*address);
-    return function && find_driver(*function) == nullptr;
+    return function && find_driver(function->vendor, function->device) == nullptr;
 }
 
 Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri) {
@@ -91,7 +91,7 @@ Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri) {
     auto function = pci::Sysfs().find(*address);
     if (!function)
         return propagate(std::move(function));
-    const net::Description* description = find_driver(*function);
+    const net::Description* description = find_driver(function->vendor, function->device);
     if (description == nullptr) {
         if (driver == "sluice")
             return fail(ENOTSUP, "no driver here drives this device: leave driver=sluice out to use DPDK's",

@@ -28,6 +28,12 @@ inline constexpr std::array<std::string_view, 2> pci_keys = {"driver", "transpor
 /// holds already, opens through `ethdev:` and says so; driver=sluice makes an error of that.
 Result<std::unique_ptr<net::Driver>> open_pci(const net::Uri& uri);
 
+/// The driver here for these ids; null: none.
+const net::Description* find_driver(std::uint16_t vendor, std::uint16_t device) noexcept;
+
+/// `vfio-user:PATH`: the device that is served at the socket PATH. ENOTSUP: no driver here drives it.
+Result<std::unique_ptr<net::Driver>> open_vfio_user(const net::Uri& uri);
+
 /// True when open_pci would use DPDK's driver although EAL does not hold the device yet.
 bool left_to_dpdk(const net::Uri& uri);
 

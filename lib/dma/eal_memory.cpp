@@ -20,25 +20,37 @@ namespace sluice::inline v1::dma {
 
 namespace {
 
-/// A stretch that is contiguous for the CPU and in EAL's IOVAs.
+/// A stretch that is contiguous for the CPU, in EAL's IOVAs and, if it has one, in its file.
 struct Piece {
     std::byte* address = nullptr;
     std::size_t size = 0;
     std::uint64_t eal_iova = 0;
+    device::MemoryFile file;
 
     bool continues(const Piece& before) const noexcept {
-        return address == before.address + before.size && eal_iova == before.eal_iova + before.size;
+        return address == before.address + before.size && eal_iova == before.eal_iova + before.size &&
+               file.fd == before.file.fd && (file.fd < 0 || file.offset == before.file.offset + before.size);
     }
 };
 
-Piece piece_of(const rte_memseg& segment) {
-    return {static_cast<std::byte*>(segment.addr), segment.len, segment.iova};
+/// With EAL's memory locked. `with_file`: for a space whose devices map the memory from its file; EAL has one
+/// for hugepages and for --no-huge memory.
+Piece piece_of(const rte_memseg& segment, bool with_file) {
+    Piece piece{static_cast<std::byte*>(segment.addr), segment.len, segment.iova, {}};
+    if (!with_file)
+        return piece;
+    std::size_t offset = 0;
+    const int fd = rte_memseg_get_fd_thread_unsafe(&segment);
+    if (fd >= 0 && rte_memseg_get_fd_offset_thread_unsafe(&segment, &offset) == 0)
+        piece.file = {fd, offset};
+    return piece;
 }
 
 /// EAL gives memory back page by page, and an IOMMU mapping ends as a whole: only pages that EAL never gives
 /// back are joined. Without change events it gives none back.
 struct Walk {
     bool join_all = false;
+    bool with_files = false;
     bool last_joins = false;
     std::vector<Piece> pieces;
 };
@@ -47,7 +59,7 @@ int collect(const rte_memseg_list* list, const rte_memseg* segment, void* argume
     auto& walk = *static_cast<Walk*>(argument);
     if (list->external != 0)
         return 0;
-    const Piece piece = piece_of(*segment);
+    const Piece piece = piece_of(*segment, walk.with_files);
     const bool joins = walk.join_all || (segment->flags & RTE_MEMSEG_FLAG_DO_NOT_FREE) != 0;
     if (joins && walk.last_joins && !walk.pieces.empty() && piece.continues(walk.pieces.back()))
         walk.pieces.back().size += piece.size;
@@ -106,7 +118,7 @@ Result<> EalMemory::Subscriber::map(const Piece& piece) {
         return fail(EINVAL,
                     "cannot let devices reach EAL's memory, it has no IOVA: run EAL with --iova-mode=va");
     const Iova iova{piece.eal_iova + space_->iova_offset()};
-    auto done = space_->map(iova, {piece.address, piece.size}, device::DmaAccess::read_write);
+    auto done = space_->map(iova, {piece.address, piece.size}, device::DmaAccess::read_write, piece.file);
     if (!done)
         return done;
     const std::lock_guard lock(mutex_);
@@ -128,6 +140,7 @@ Result<> EalMemory::Subscriber::start() {
     follows_ = registered == 0;
     Walk walk;
     walk.join_all = !follows_;
+    walk.with_files = space_->needs_files();
     rte_memseg_walk_thread_unsafe(collect, &walk);
     for (const Piece& piece : walk.pieces) {
         auto done = map(piece);
@@ -162,7 +175,7 @@ void EalMemory::Subscriber::on_event(rte_mem_event event, const void* address, s
         const rte_memseg* segment = rte_mem_virt2memseg(at, list);
         if (segment == nullptr)
             continue;
-        const Piece piece = piece_of(*segment);
+        const Piece piece = piece_of(*segment, subscriber.space_->needs_files());
         if (event == RTE_MEM_EVENT_ALLOC) {
             subscriber.added(piece);
             continue;
