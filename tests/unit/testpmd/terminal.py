@@ -66,6 +66,14 @@ class Terminal:
         self.expect(re.escape(line) + r"\n")
         return self.expect(r"testpmd> ").removesuffix("testpmd> ")
 
+    def silent(self):
+        """Waits until the terminal itself echoes no more. dpdk-testpmd prints its prompt a moment before it says so."""
+        deadline = time.monotonic() + PATIENCE
+        while self.modes()[3] & termios.ECHO:
+            if time.monotonic() > deadline:
+                raise AssertionError("the terminal still echoes")
+            time.sleep(0.01)
+
     def ends(self):
         """Waits for the end, and returns the exit status and all that was printed."""
         deadline = time.monotonic() + PATIENCE

@@ -35,6 +35,7 @@ class Session(unittest.TestCase):
         answers = {}
         with Terminal([*words, "-i"]) as terminal:
             answers[""] = terminal.expect("testpmd> ")
+            terminal.silent()
             for line in SESSION:
                 answers[line] = terminal.command(line.rstrip("!"))
             typed = len(terminal.text)
