@@ -127,5 +127,54 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(self.failed([outcome(BASE, rate="1000")], complete=True), ["matrix.e1000e vfio 6.1"])
 
 
+class Frames(unittest.TestCase):
+    """The verdicts of the suite frames over what the host and the application said."""
+
+    HOST = "size={} sent=10 received=10 lost=0 corrupt=0 duplicate=0 reordered=0 foreign=0 rate=500"
+    LOG = """
+        ###### NIC extended statistics for port 0
+        rx_good_packets: 50
+        tx_good_packets: 10
+        ###### NIC extended statistics for port 1
+        rx_good_packets: 10
+        tx_good_packets: 50
+        ---------------------- Forward statistics for port 0  ----------------------
+        RX-packets: 50             RX-dropped: 0             RX-total: 50
+        TX-packets: 10             TX-dropped: 0             TX-total: 10
+        ---------------------- Forward statistics for port 1  ----------------------
+        RX-packets: 10             RX-dropped: 0             RX-total: 10
+        TX-packets: 50             TX-dropped: 0             TX-total: 50
+        +++++++++++++++ Accumulated forward statistics for all ports+++++++++++++++
+        RX-packets: 60             RX-dropped: 0             RX-total: 60
+        """
+
+    def failed(self, old="", new=""):
+        """The names of the cases that fail once `old` is replaced by `new`."""
+        forth = "\n".join(self.HOST.format(size) for size in (60, 64, 128, 512, 1500))
+        text = f"forth\n{forth}\nback\n{self.HOST.format('mix')}\nlog\n{self.LOG}"
+        self.assertIn(old, text)
+        program = pathlib.Path(__file__).with_name("guest") / "frames.awk"
+        done = subprocess.run(["awk", "-v", "count=10", "-f", program], input=text.replace(old, new, 1), text=True, capture_output=True, check=True)
+        cases = [line.split()[1:3] for line in done.stdout.splitlines() if line.startswith("@@case ")]
+        self.assertEqual(len(cases), 8)
+        return [name for name, result in cases if result == "fail"]
+
+    def test_frames_that_arrive_and_are_counted_pass(self):
+        self.assertEqual(self.failed(), [])
+
+    def test_each_kind_of_damage_fails_its_size(self):
+        for word in ("lost", "corrupt", "duplicate", "reordered", "foreign"):
+            self.assertEqual(self.failed(f"{word}=0", f"{word}=1"), ["size_60"])
+
+    def test_a_frame_too_few_and_a_size_that_did_not_run_fail(self):
+        self.assertEqual(self.failed("received=10 lost", "received=9 lost"), ["size_60", "counters", "device_counters"])
+        self.assertEqual(self.failed("size=mix", "error"), ["size_mix"])
+
+    def test_each_counter_is_compared(self):
+        self.assertEqual(self.failed("TX-packets: 50", "TX-packets: 49"), ["counters"])
+        self.assertEqual(self.failed("rx_good_packets: 50", "rx_good_packets: 51"), ["device_counters"])
+        self.assertEqual(self.failed("tx_good_packets: 50", "tx_device_packets: 49"), ["device_counters"])
+
+
 if __name__ == "__main__":
     unittest.main()

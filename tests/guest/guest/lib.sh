@@ -55,10 +55,13 @@ qmp() { (host 10 qmp "$@"); }
 at() {
     local path
     for path in "$PCI/0000:00:$(printf %02x "$1").0"/0000:*; do
-        [ ! -e "$path/vendor" ] || basename "$path"
+        [ ! -e "$path/vendor" ] || echo "${path##*/}"
     done
 }
-link_name() { [ ! -e "$1" ] || basename "$(readlink "$1")"; }
+link_name() {
+    local target
+    [ -e "$1" ] && target=$(readlink "$1") && echo "${target##*/}"
+}
 driver_of() { link_name "$PCI/$1/driver"; }
 group_of() { link_name "$PCI/$1/iommu_group"; }
 
@@ -159,7 +162,7 @@ app_wait() {
     local end=$((SECONDS + $2))
     until grep -qE -- "$1" "$APP_LOG"; do
         app_runs && [ $SECONDS -lt "$end" ] || return 1
-        sleep 0.1
+        sleep 0.2
     done
 }
 app_say() { printf '%s\n' "$*" >&5; }
@@ -183,8 +186,8 @@ forward_start() {
     local transport=$1 left=$2 right=$3
     shift 3
     case $transport in
-    dpdk) app_start dpdk-testpmd -l 0-1 -m 256 --no-telemetry -a "$left" -a "$right" -- --total-num-mbufs=16384 "$@" ;;
-    *) app_start "$TESTPMD" -l 0-1 -m 256 -a "$left" -a "$right" -- "$@" ;;
+    dpdk) app_start dpdk-testpmd -l 0-1 -m 128 --no-telemetry -a "$left" -a "$right" -- --total-num-mbufs=16384 "$@" ;;
+    *) app_start "$TESTPMD" -l 0-1 -m 128 -a "$left" -a "$right" -- "$@" ;;
     esac
     if ! app_wait 'packet forwarding - ports' 60; then
         tail -n 20 "$APP_LOG"
@@ -233,14 +236,5 @@ reported() {
         /Forward statistics for port/ { here = $0 ~ "port " port " " }
         /Accumulated/ { here = 0 }
         here { for (i = 1; i < NF; i++) if ($i == key) value = $(i + 1) }
-        END { print value }' "$APP_LOG"
-}
-# counted PORT NAME…: the last value of an extended statistic that has one of these names.
-counted() {
-    local port=$1
-    shift
-    awk -v port="$port" -v names=" $* " '
-        /extended statistics for port|NIC extended/ { for (i = 1; i < NF; i++) if ($i == "port") here = $(i + 1) == port }
-        here { key = $1; sub(/:$/, "", key); if (index(names, " " key " ")) value = $2 }
         END { print value }' "$APP_LOG"
 }
