@@ -107,6 +107,7 @@ Result<> AddressSpace::unmap(Iova iova, std::uint64_t size) {
         return fail(EINVAL, "cannot unmap a range that is empty, unaligned or wraps", describe(iova, size));
     const std::uint64_t last = iova.value + (size - 1);
 
+    const std::unique_lock unused(in_use_);
     const std::lock_guard lock(mutex_);
     const auto at_first = holding(iova.value);
     const auto at_last = holding(last);
@@ -121,6 +122,7 @@ Result<> AddressSpace::unmap(Iova iova, std::uint64_t size) {
         if (!unmapped)
             return unmapped;
         entry = table_.erase(entry);
+        changes_.fetch_add(1, std::memory_order_release);
     }
     return {};
 }
@@ -184,6 +186,14 @@ Result<> AddressSpace::write(Iova iova, std::span<const std::byte> bytes) const 
         iova = iova + part.size();
     }
     return {};
+}
+
+std::optional<AddressSpace::Mapped> AddressSpace::mapping_at(Iova iova) const {
+    const std::lock_guard lock(mutex_);
+    const auto entry = holding(iova.value);
+    if (entry == table_.end() || entry->second.data == nullptr)
+        return std::nullopt;
+    return Mapped{Iova{entry->first}, {entry->second.data, entry->second.size}, entry->second.access};
 }
 
 std::optional<Iova> AddressSpace::find_free(std::uint64_t size) const {

@@ -14,6 +14,7 @@
 #include <rte_mempool.h>
 
 #include <sluice/base/log.hpp>
+#include <sluice/device/device.hpp>
 
 #include "validate.hpp"
 
@@ -143,6 +144,9 @@ std::vector<XStat> Port::Impl::raw_xstats() const {
         add(all, prefix, "broken", queue.broken.get());
     }
     all.insert(all.end(), std::make_move_iterator(device.begin()), std::make_move_iterator(device.end()));
+    if (driver->device() != nullptr)
+        for (const auto& [name, value] : driver->device()->statistics())
+            all.push_back({"model_" + name, value});
     return all;
 }
 
@@ -367,6 +371,15 @@ Stats Port::stats() const {
     now.oerrors -= base.oerrors;
     now.rx_nombuf -= base.rx_nombuf;
     return now;
+}
+
+bool Port::has_model() const noexcept {
+    return impl_->driver->device() != nullptr && impl_->driver->device()->needs_poll();
+}
+
+std::size_t Port::poll_model() noexcept {
+    device::Device* const device = impl_->driver->device();
+    return device != nullptr ? device->poll() : 0;
 }
 
 std::vector<XStat> Port::xstats() const {

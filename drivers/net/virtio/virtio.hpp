@@ -57,6 +57,7 @@ class Port final : public net::Driver {
     net::Events service() override;
     Result<> rx_interrupt(std::uint16_t queue, bool on) override;
     Result<> set_link(bool up) override;
+    device::Device* device() noexcept override { return device_.get(); }
 
   private:
     Port(Parts parts, dma::EalMemory memory, Events events);

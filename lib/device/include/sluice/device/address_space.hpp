@@ -3,11 +3,13 @@
 /// The memory that devices may reach, and at which addresses.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <vector>
 
@@ -103,6 +105,24 @@ class AddressSpace {
     /// None for remote memory.
     std::optional<std::span<std::byte>> translate(Iova iova, std::size_t size, DmaAccess access) const;
 
+    /// A mapping as it was made.
+    struct Mapped {
+        Iova first;
+        std::span<std::byte> memory;
+        DmaAccess access;
+    };
+
+    /// The mapping that holds `iova`; none if it is remote. For those who translate often and keep it: valid while hold()'s lock is
+    /// held, and afterwards as long as changes() is what it was.
+    std::optional<Mapped> mapping_at(Iova iova) const;
+
+    /// Goes up with every unmap().
+    std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
+
+    /// Keeps every mapping as it is: unmap() waits until the lock is gone. For a device that lives in this
+    /// process, whose DMA is the process's own loads and stores; held for bounded work alone.
+    std::shared_lock<std::shared_mutex> hold() const { return std::shared_lock(in_use_); }
+
     /// The lowest IOVA with `size` free bytes from it inside one range, a multiple of the granule; none if
     /// there is no such gap.
     std::optional<Iova> find_free(std::uint64_t size) const;
@@ -148,6 +168,8 @@ class AddressSpace {
     std::optional<Entry> piece(Iova iova, DmaAccess access) const;
 
     const std::uint64_t iova_offset_;
+    mutable std::shared_mutex in_use_; ///< taken before mutex_
+    std::atomic<std::uint64_t> changes_{0};
     mutable std::mutex mutex_;
     Table table_;
 };

@@ -34,6 +34,12 @@ struct Identity {
     int numa_node = -1;           ///< −1: not known
 };
 
+/// A counter of a model's own.
+struct Statistic {
+    std::string name; ///< "frames_in"
+    std::uint64_t value = 0;
+};
+
 /// One open device: a physical one, one in another process, or a model in this one. Closing is destruction,
 /// which stops its DMA and interrupts; mappings of its regions, and what was made with its config space and
 /// interrupts, must be gone before.
@@ -83,6 +89,17 @@ class Device {
 
     /// What the device may reach. Never null; shared with every device that was opened into it.
     const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }
+
+    /// True for a model: somebody has to call poll() for it to move.
+    virtual bool needs_poll() const noexcept { return false; }
+
+    /// Does a bounded piece of the work of a device that lives in this process, and says how many frames it
+    /// moved. One thread at a time, beside the one that controls the device. Other devices work by
+    /// themselves.
+    virtual std::size_t poll() noexcept { return 0; }
+
+    /// What a model counted, always the same names in the same order; empty for other devices. Any thread.
+    virtual std::vector<Statistic> statistics() const { return {}; }
 
   protected:
     Device(Identity identity, std::shared_ptr<AddressSpace> space) noexcept

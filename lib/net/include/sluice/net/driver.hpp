@@ -127,6 +127,9 @@ class Driver {
     /// Guarantees: ENOTSUP when it cannot; does not wait.
     virtual Result<> set_link(bool up) = 0;
 
+    /// The device that is driven; null where the driver has none of ours.
+    virtual device::Device* device() noexcept { return nullptr; }
+
   protected:
     Driver() = default;
     Driver(const Driver&) = delete;
