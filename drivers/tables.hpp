@@ -34,6 +34,10 @@ const net::Description* find_driver(std::uint16_t vendor, std::uint16_t device) 
 /// `vfio-user:PATH`: the device that is served at the socket PATH. ENOTSUP: no driver here drives it.
 Result<std::unique_ptr<net::Driver>> open_vfio_user(const net::Uri& uri);
 
+/// `soft:virtio[?backend=…]…`: a soft NIC in this process, under the driver for its ids. Its keys are
+/// model::NicOptions::keys.
+Result<std::unique_ptr<net::Driver>> open_soft(const net::Uri& uri);
+
 /// True when open_pci would use DPDK's driver although EAL does not hold the device yet.
 bool left_to_dpdk(const net::Uri& uri);
 
