@@ -55,17 +55,6 @@ void make_burst(Stream& stream, const FrameMaker& maker, std::span<rte_mbuf*> sp
         send(stream, space.first(made));
 }
 
-template <Mode mode>
-void serve(std::span<const std::unique_ptr<Stream>> streams, const FrameMaker& maker,
-           std::span<rte_mbuf*> space, const std::atomic<bool>& stop) noexcept {
-    while (!stop.load(std::memory_order_relaxed))
-        for (const auto& stream : streams)
-            if constexpr (mode == Mode::txonly)
-                make_burst(*stream, maker, space);
-            else
-                move_burst<mode>(*stream, space);
-}
-
 std::vector<unsigned> forwarding_lcores() {
     std::vector<unsigned> lcores;
     unsigned lcore = 0;
@@ -141,9 +130,13 @@ Result<> Engine::start(bool tx_first) {
                       .burst = settings_.burst,
                       .maker = &maker_,
                       .streams = {},
+                      .models = {},
                       .stop = &stop_};
-        for (const Route& route : assignment.routes)
+        for (const Route& route : assignment.routes) {
             worker.streams.push_back(make_stream(route));
+            if (poll_models_ && route.rx_queue == 0 && ports_[route.rx_port].has_model())
+                worker.models.push_back(&ports_[route.rx_port]);
+        }
         workers_.push_back(std::move(worker));
     }
     running_ = true;
@@ -166,25 +159,40 @@ Result<> Engine::launch() {
     return {};
 }
 
+template <Mode mode>
+void Engine::serve(const Worker& worker, std::span<rte_mbuf*> space) noexcept {
+    const FrameMaker& maker = *worker.maker;
+    const std::atomic<bool>& stop = *worker.stop;
+    while (!stop.load(std::memory_order_relaxed)) {
+        for (const auto& stream : worker.streams)
+            if constexpr (mode == Mode::txonly)
+                make_burst(*stream, maker, space);
+            else
+                move_burst<mode>(*stream, space);
+        for (net::Port* const port : worker.models)
+            port->poll_model();
+    }
+}
+
 int Engine::work(void* argument) {
     const auto& worker = *static_cast<const Worker*>(argument);
     rte_mbuf* space[max_burst];
     const auto burst = std::span(space).first(worker.burst);
     switch (worker.mode) {
     case Mode::io:
-        serve<Mode::io>(worker.streams, *worker.maker, burst, *worker.stop);
+        serve<Mode::io>(worker, burst);
         break;
     case Mode::mac:
-        serve<Mode::mac>(worker.streams, *worker.maker, burst, *worker.stop);
+        serve<Mode::mac>(worker, burst);
         break;
     case Mode::macswap:
-        serve<Mode::macswap>(worker.streams, *worker.maker, burst, *worker.stop);
+        serve<Mode::macswap>(worker, burst);
         break;
     case Mode::rxonly:
-        serve<Mode::rxonly>(worker.streams, *worker.maker, burst, *worker.stop);
+        serve<Mode::rxonly>(worker, burst);
         break;
     case Mode::txonly:
-        serve<Mode::txonly>(worker.streams, *worker.maker, burst, *worker.stop);
+        serve<Mode::txonly>(worker, burst);
         break;
     }
     return 0;

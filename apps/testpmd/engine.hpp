@@ -54,6 +54,10 @@ class Engine {
 
     bool running() const noexcept { return running_; }
 
+    /// Whether forwarding lcores poll the ports' models, too, each that of the ports whose first queue it
+    /// serves. While stopped.
+    void poll_models(bool on) noexcept { poll_models_ = on; }
+
     /// Holds running lcores while a port is reset, and lets them go on; counters go on too.
     void pause() noexcept;
     Result<> resume();
@@ -81,9 +85,12 @@ class Engine {
         std::uint16_t burst = 0;
         const FrameMaker* maker = nullptr;
         std::vector<std::unique_ptr<Stream>> streams;
+        std::vector<net::Port*> models;
         const std::atomic<bool>* stop = nullptr;
     };
     static int work(void* worker);
+    template <Mode mode>
+    static void serve(const Worker& worker, std::span<rte_mbuf*> space) noexcept;
 
     Result<> launch();
     std::unique_ptr<Stream> make_stream(const Route& route);
@@ -98,6 +105,7 @@ class Engine {
     std::vector<std::uint64_t> missed_;    ///< by port, when forwarding stopped
     std::atomic<bool> stop_{false};
     bool running_ = false;
+    bool poll_models_ = false;
 };
 
 } // namespace sluice::testpmd

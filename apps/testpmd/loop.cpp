@@ -16,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr Clock::duration at_once = std::chrono::milliseconds(200);
+
 /// A terminal that may be read: in a background job a read would stop the process.
 bool has_foreground_terminal() {
     return isatty(STDIN_FILENO) == 1 && tcgetpgrp(STDIN_FILENO) == getpgrp();
@@ -26,7 +28,7 @@ class Loop {
     Loop(Session& session, int signal_fd)
         : session_(session)
         , period_(session.settings().interactive ? 0 : session.settings().stats_period)
-        , next_(Clock::now() + period_)
+        , next_(Clock::now() + (session.settings().stats_at_once ? at_once : Clock::duration(period_)))
         , terminal_(isatty(STDOUT_FILENO) == 1) {
         waits_.push_back({signal_fd, POLLIN, 0});
         waits_.push_back({-1, POLLIN, 0});

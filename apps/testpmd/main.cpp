@@ -14,6 +14,7 @@
 
 #include "eal.hpp"
 #include "loop.hpp"
+#include "models.hpp"
 #include "options.hpp"
 #include "ports.hpp"
 #include "session.hpp"
@@ -65,6 +66,19 @@ int forward(const CommandLine& line, int signal_fd) {
     return done ? status : complain(done.error());
 }
 
+void use_soft_nics(CommandLine& line) {
+    line.ports = default_ports(line.settings);
+    fmt::print(
+        "No device is named (-a) and none is bound to sluice-pci: two soft NICs are used, models in "
+        "this process\nthat need no hugepages and no rights. A generator and a sink stand behind each; "
+        "the sink checks every frame.\n");
+    std::fflush(stdout);
+    if (!line.settings.interactive && line.settings.stats_period == 0) {
+        line.settings.stats_period = 1;
+        line.settings.stats_at_once = true;
+    }
+}
+
 int run_program(std::span<const std::string> arguments, const char* program) {
     auto line = parse_command_line(arguments);
     if (!line)
@@ -84,6 +98,13 @@ int run_program(std::span<const std::string> arguments, const char* program) {
         if (!bound)
             return complain(bound.error());
         line->ports = std::move(*bound);
+    }
+    if (line->ports.empty())
+        use_soft_nics(*line);
+    const auto cpus = usable_cpus();
+    if (only_models(line->ports)) {
+        const auto more = model_eal_arguments(*line, cpus);
+        line->eal.insert(line->eal.end(), more.begin(), more.end());
     }
     if (auto started = start_eal(eal_arguments(program, *line, net::opens_through_ethdev)); !started)
         return complain(started.error());

@@ -46,7 +46,7 @@ std::uint32_t pool_size(const Settings& settings, std::size_t ports, unsigned lc
 Result<std::vector<net::Port>> open_ports(std::span<const std::string> uris, const Settings& settings,
                                           rte_mempool* pool);
 
-/// URIs of all devices that are bound to sluice-pci, in bus order.
+/// URIs of all devices that are bound to sluice-pci, in bus order; there may be none.
 Result<std::vector<std::string>> bound_devices();
 
 /// "up at 10 Gbps, full-duplex", "down".

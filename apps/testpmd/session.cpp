@@ -41,6 +41,7 @@ Result<> Session::start_ports() {
             return started;
         print(port_line(port, ports_[port]));
     }
+    start_models();
     if (settings_.rxq != settings_.txq)
         print(fmt::format("Warning: rxq={} and txq={} differ: {} queues a port forward\n", settings_.rxq,
                           settings_.txq, ports_.front().rx_queues()));
@@ -48,6 +49,27 @@ Result<> Session::start_ports() {
         print("Warning! port-topology=paired and odd forward ports number, the last port will pair with "
               "itself.\n");
     return {};
+}
+
+void Session::start_models() {
+    std::vector<unsigned> forwarding;
+    for (const auto& assignment : engine_.assignments()) {
+        const rte_cpuset_t cpus = rte_lcore_cpuset(assignment.lcore);
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &cpus))
+                forwarding.push_back(cpu);
+    }
+    models_ = std::make_unique<ModelThreads>(ports_, usable_cpus(), forwarding);
+    engine_.poll_models(models_->inline_polling());
+    print(models_->description());
+}
+
+void Session::print_sinks() {
+    std::uint64_t bad = 0;
+    for (std::size_t port = 0; port < ports_.size(); ++port)
+        print(sink_line(port, ports_[port], bad));
+    if (bad != 0)
+        status_ = 1;
 }
 
 void Session::take_line(std::string_view line) {
@@ -256,6 +278,8 @@ void Session::service(std::size_t port) {
 
 int Session::close() {
     stop();
+    models_.reset();
+    print_sinks();
     for (std::size_t port = 0; port < ports_.size(); ++port) {
         print(fmt::format("\nStopping port {}...\n", port));
         ports_[port].stop();

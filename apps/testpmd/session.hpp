@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "commands.hpp"
 #include "engine.hpp"
+#include "models.hpp"
 #include "ports.hpp"
 #include "settings.hpp"
 
@@ -55,6 +57,8 @@ class Session {
     void set(const Command& command);
     void reset_port(std::size_t port);
     void set_promiscuous(std::size_t port, bool on);
+    void start_models();
+    void print_sinks();
     void print_assignments();
     void print_configuration();
     void print_forward_statistics();
@@ -65,6 +69,7 @@ class Session {
     Pool pool_;
     std::vector<net::Port> ports_;
     Engine engine_;
+    std::unique_ptr<ModelThreads> models_;
     std::vector<Meter> meters_;
     std::vector<Meter> live_;
     bool ended_ = false;

@@ -28,8 +28,9 @@ struct Settings {
     bool interactive = false;
     bool auto_start = false;
     bool tx_first = false;
-    unsigned stats_period = 0; ///< seconds between statistics; 0: none
-    unsigned nb_cores = 1;     ///< forwarding lcores
+    unsigned stats_period = 0;  ///< seconds between statistics; 0: none
+    bool stats_at_once = false; ///< the first ones come as soon as frames can have moved
+    unsigned nb_cores = 1;      ///< forwarding lcores
     std::uint16_t rxq = 1;
     std::uint16_t txq = 1;
     std::uint16_t rxd = 0; ///< descriptors a queue; 0: the driver's default
