@@ -105,6 +105,8 @@ int run_program(std::span<const std::string> arguments, const char* program) {
     if (only_models(line->ports)) {
         const auto more = model_eal_arguments(*line, cpus);
         line->eal.insert(line->eal.end(), more.begin(), more.end());
+        if (const auto folder = other_runtime_directory(); !folder.empty())
+            setenv("RUNTIME_DIRECTORY", folder.c_str(), 0);
     }
     if (auto started = start_eal(eal_arguments(program, *line, net::opens_through_ethdev)); !started)
         return complain(started.error());

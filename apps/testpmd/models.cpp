@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <rte_pause.h>
@@ -76,6 +79,20 @@ std::vector<std::string> model_eal_arguments(const CommandLine& line, std::span<
         arguments.insert(arguments.end(), {"--lcores", list});
     }
     return arguments;
+}
+
+std::string other_runtime_directory() {
+    const auto writable = [](const std::string& folder) {
+        const std::string used = folder + "/dpdk";
+        return ::access((::access(used.c_str(), F_OK) == 0 ? used : folder).c_str(), W_OK | X_OK) == 0;
+    };
+    const char* const session = std::getenv("XDG_RUNTIME_DIR");
+    const std::string users = session != nullptr ? session : "/tmp";
+    if (std::getenv("RUNTIME_DIRECTORY") != nullptr || writable(::getuid() == 0 ? "/var/run" : users))
+        return {};
+    std::string own = fmt::format("/tmp/sluice-{}", ::getuid());
+    static_cast<void>(::mkdir(own.c_str(), 0700));
+    return own;
 }
 
 std::span<const unsigned> usable_cpus() {

@@ -28,6 +28,10 @@ bool only_models(std::span<const std::string> uris) noexcept;
 /// first, unless the user names some.
 std::vector<std::string> model_eal_arguments(const CommandLine& line, std::span<const unsigned> cpus);
 
+/// Where EAL may keep its socket, when the place that it would choose cannot be written: of another user, or
+/// read only. Empty: its own choice is good.
+std::string other_runtime_directory();
+
 /// The CPUs that this process may use, ascending. As of the first call: EAL narrows what its threads see.
 std::span<const unsigned> usable_cpus();
 
