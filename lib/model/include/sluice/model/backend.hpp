@@ -49,15 +49,18 @@ class Backend {
 
 /// What is asked of a back-end. Fields that it does not use stay empty.
 struct BackendSetup {
-    std::string kind;        ///< "loop", "pair", "pcap", "tap", "gen"
-    std::string peer;        ///< pair: the cable's name
-    std::string rx;          ///< pcap: the file whose frames the driver receives
-    std::string tx;          ///< pcap: the file that the driver's frames are written to
-    std::string ifname;      ///< tap: the kernel's interface; empty: a new one
+    // Initializers let designated ones leave members out without a warning.
+    // NOLINTBEGIN(readability-redundant-member-init)
+    std::string kind{};      ///< "loop", "pair", "pcap", "tap", "gen"
+    std::string peer{};      ///< pair: the cable's name
+    std::string rx{};        ///< pcap: the file whose frames the driver receives
+    std::string tx{};        ///< pcap: the file that the driver's frames are written to
+    std::string ifname{};    ///< tap: the kernel's interface; empty: a new one
     std::uint64_t rate = 0;  ///< gen: frames a second; 0: flat out
     std::uint32_t size = 64; ///< gen: bytes of a frame, without the checksum that a wire adds
     unsigned queues = 1;     ///< queue pairs that the device has
-    std::string device;      ///< for errors
+    std::string device{};    ///< for errors
+    // NOLINTEND(readability-redundant-member-init)
 };
 
 /// EINVAL: no such kind, or a setting that it needs is missing. Others as opening its file or interface.

@@ -20,12 +20,15 @@ namespace sluice::inline v1::model {
 /// What a soft NIC is to be.
 struct NicOptions {
     std::string name = "soft";
-    BackendSetup backend;
+    // Initializers let designated ones leave members out without a warning.
+    // NOLINTBEGIN(readability-redundant-member-init)
+    BackendSetup backend{};
     unsigned queues = 1; ///< queue pairs, at most max_queues
     bool packed = false; ///< packed rings are offered
     bool mergeable = true;
-    std::optional<std::array<std::byte, 6>> mac; ///< none: one of its own, locally administered
-    std::shared_ptr<device::AddressSpace> space; ///< null: one of its own, whose IOVAs are not EAL's
+    std::optional<std::array<std::byte, 6>> mac{}; ///< none: one of its own, locally administered
+    std::shared_ptr<device::AddressSpace> space{}; ///< null: one of its own, whose IOVAs are not EAL's
+    // NOLINTEND(readability-redundant-member-init)
 
     static constexpr unsigned max_queues = 64;
 
