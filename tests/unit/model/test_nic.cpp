@@ -2,7 +2,9 @@
 // The soft NIC as its driver sees it: registers, queues, interrupts, control queue.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -516,6 +518,42 @@ TYPED_TEST(SoftNic, moves_a_bounded_number_of_frames_at_once) {
         nic.send(frame_of(100));
     EXPECT_EQ(nic.device->poll(), 16U);
     EXPECT_EQ(nic.device->poll(), 0U);
+}
+
+TYPED_TEST(SoftNic, is_controlled_while_another_thread_polls_it) {
+    Nic<TypeParam> nic;
+    std::atomic<bool> stop{false};
+    std::thread poller([&] {
+        while (!stop.load(std::memory_order_relaxed))
+            nic.device->poll();
+    });
+    // Each start takes new rings out of the block.
+    for (unsigned round = 0; round < 3; ++round) {
+        nic.start();
+        EXPECT_EQ(nic.command({0, 0, 0}), 0);
+        EXPECT_EQ(nic.command({0, 0, 1}), 0);
+        for (unsigned i = 0; i < 100; ++i) {
+            nic.post_receive(500);
+            nic.send(frame_of(60 + i, i));
+            std::optional<typename Nic<TypeParam>::Received> got;
+            while (!(got = nic.received()))
+                std::this_thread::yield();
+            EXPECT_EQ(got->bytes, frame_of(60 + i, i));
+            while (!nic.transmit->used())
+                std::this_thread::yield();
+        }
+        ASSERT_TRUE(nic.device->reset());
+    }
+    // Its memory goes while it is in use.
+    nic.start();
+    nic.post_receive(500, 8);
+    nic.send(frame_of(100));
+    ASSERT_TRUE(nic.device->space()->unmap(Iova{Block::base}, Block::size));
+    std::ranges::fill(nic.block.span(), std::byte{0xff});
+    while ((nic.status() & 64) == 0)
+        std::this_thread::yield();
+    stop = true;
+    poller.join();
 }
 
 TYPED_TEST(SoftNic, breaks_a_receive_queue_without_room) {
