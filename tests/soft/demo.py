@@ -133,12 +133,13 @@ def bring_up(name, address):
 
 
 class Testpmd:
-    def __init__(self, program, ports):
+    def __init__(self, program, ports, *options):
         command = [program]
+        options = ["--stats-period=1", *options]
         for port in ports:
             command += ["-a", f"soft:virtio?{port}"]
-        say("$ " + " ".join(["sluice-testpmd"] + [f"'{word}'" if "?" in word else word for word in command[1:]]) + " -- --stats-period 1")
-        self.process = subprocess.Popen([*command, "--", "--stats-period=1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        say("$ " + " ".join(["sluice-testpmd"] + [f"'{word}'" if "?" in word else word for word in command[1:]] + ["--", *options]))
+        self.process = subprocess.Popen([*command, "--", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.text = ""
 
@@ -286,7 +287,8 @@ def over_captures(program):
             capture.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
             for frame in frames:
                 capture.write(struct.pack("=IIII", 0, 0, len(frame), len(frame)) + frame)
-        testpmd = Testpmd(program, [f"backend=pcap&rx={folder}/in.pcap", f"backend=pcap&tx={folder}/out.pcap"])
+        testpmd = Testpmd(program, [f"backend=pcap&rx={folder}/in.pcap", f"backend=pcap&tx={folder}/out.pcap"],
+                          "--rxd=64")  # fewer than fit the transmit ring: none is dropped, however fast they come
         try:
             testpmd.until(rf"TX-packets: {len(frames)} ")
             testpmd.finish()

@@ -114,7 +114,7 @@ class SoftNics(unittest.TestCase):
             for frame in frames:
                 capture.write(bytes(8) + len(frame).to_bytes(4, "little") * 2 + frame)
         process = self.start("-a", f"soft:virtio?backend=pcap&rx={folder}/in.pcap", "-a", f"soft:virtio?backend=pcap&tx={folder}/out.pcap",
-                             "--", "--stats-period=1")
+                             "--", "--stats-period=1", "--rxd=64")
         text = self.until(process, rf"TX-packets: {len(frames)} ")
         text += self.finish(process)
         self.assertEqual(process.returncode, 0, text)
