@@ -74,7 +74,7 @@ bool find_tcp(std::span<const std::byte> frame, TcpFrame& found) noexcept {
         found.tcp = found.ip + 40;
     } else {
         if (type != ether_ipv4 || frame.size() < found.ip + 20 || frame[found.ip + 9] != protocol_tcp ||
-            frame[found.ip] >> 4 != std::byte{4})
+            (frame[found.ip] >> 4) != std::byte{4})
             return false;
         const auto words = std::to_integer<std::size_t>(frame[found.ip] & std::byte{15});
         if (words < 5)
