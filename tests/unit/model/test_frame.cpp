@@ -109,7 +109,7 @@ std::vector<std::pair<NetHeader, Bytes>> finish(Bytes bytes, const NetHeader& he
 
 TEST(Finisher, finishes_a_checksum) {
     for (const bool six : {false, true})
-        for (const std::size_t payload : {0, 1, 100, 1001}) {
+        for (const std::size_t payload : {0U, 1U, 100U, 1001U}) {
             const Tcp tcp(six, 0, 0, payload);
             NetHeader header = tcp.header;
             header.gso_type = NetHeader::gso_none;
@@ -131,9 +131,9 @@ TEST(Finisher, leaves_what_is_taken_as_it_is) {
 
 TEST(Finisher, segments_tcp) {
     for (const bool six : {false, true})
-        for (const std::size_t tags : {0, 1, 2})
-            for (const std::size_t options : {0, 8})
-                for (const std::size_t payload : {1, 1000, 1001, 2500, 60'000}) {
+        for (const std::size_t tags : {0U, 1U, 2U})
+            for (const std::size_t options : {0U, 8U})
+                for (const std::size_t payload : {1U, 1000U, 1001U, 2500U, 60'000U}) {
                     if (six && options != 0)
                         continue;
                     const Tcp tcp(six, tags, options, payload);
