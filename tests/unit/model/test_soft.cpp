@@ -134,6 +134,24 @@ TEST_F(Soft, forwards_what_generators_make_and_sinks_check) {
     EXPECT_GE(counted(a, "model_sink_received") + counted(b, "model_sink_received"), passed - 64);
 }
 
+TEST_F(Soft, moves_frames_over_packed_rings) {
+    for (const char* uri :
+         {"soft:virtio?backend=gen&packed=1", "soft:virtio?backend=gen&packed=1&mrg=0&size=700"}) {
+        auto port = open(uri);
+        for (unsigned turn = 0; turn < 2000; ++turn) {
+            port.poll_model();
+            rte_mbuf* some[32];
+            const std::uint16_t got = port.rx(0).burst(some);
+            const std::uint16_t sent = port.tx(0).burst({some, got});
+            rte_pktmbuf_free_bulk(some + sent, got - sent);
+        }
+        EXPECT_GT(counted(port, "model_sink_received"), 30'000U) << uri;
+        EXPECT_EQ(counted(port, "model_sink_bad"), 0U);
+        EXPECT_EQ(counted(port, "model_sink_missing"), 0U);
+        EXPECT_EQ(counted(port, "model_lies"), 0U);
+    }
+}
+
 TEST_F(Soft, sees_a_frame_that_was_changed_on_its_way) {
     auto port = open("soft:virtio?backend=gen");
     auto got = receive(port, 3);
