@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// \file
+/// The command line.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sluice/base/error.hpp>
+#include <sluice/model/soft_nic.hpp>
+
+namespace sluice::softnic {
+
+/// A device and where it is served.
+struct Place {
+    std::string uri;
+    std::string socket;
+    model::NicOptions options;
+};
+
+struct CommandLine {
+    std::vector<Place> places;
+    bool help = false;
+    std::string help_text;
+};
+
+/// EINVAL: an option that is not known, a device without its socket, or a URI that means nothing.
+Result<CommandLine> parse_command_line(int argc, char** argv);
+
+} // namespace sluice::softnic
