@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <sluice/model/vhost_nic.hpp>
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <sluice/base/log.hpp>
+
+namespace sluice::inline v1::model {
+
+namespace {
+
+std::uint64_t offer(const NicOptions& options) noexcept {
+    using namespace feature;
+    std::uint64_t bits = csum | guest_csum | guest_tso4 | guest_tso6 | host_tso4 | host_tso6 | version_1;
+    if (options.packed)
+        bits |= ring_packed;
+    if (options.mergeable)
+        bits |= mrg_rxbuf;
+    if (options.queues > 1)
+        bits |= mq;
+    return bits;
+}
+
+} // namespace
+
+VhostNic::TableMemory::Window VhostNic::TableMemory::find(std::uint64_t address) noexcept {
+    if (table_ == nullptr)
+        return {};
+    const auto window = table_->guest(address);
+    return {window.first, window.size, window.data, true, true};
+}
+
+Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::string path) {
+    if (options.queues == 0 || options.queues > NicOptions::max_queues)
+        return fail(EINVAL, "a soft NIC has 1 to 64 queue pairs", options.name);
+    options.backend.queues = options.queues;
+    options.backend.device = options.name;
+    auto backend = make_backend(options.backend);
+    if (!backend)
+        return propagate(std::move(backend));
+    auto listener = vhost_user::Listener::create(std::move(path));
+    if (!listener)
+        return propagate(std::move(listener));
+    UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll)
+        return fail_errno("cannot make an epoll descriptor", options.name);
+    std::unique_ptr<VhostNic> nic(
+        new VhostNic(options, std::move(*backend), std::move(*listener), std::move(epoll)));
+    if (!nic->watch(nic->listener_.fd()))
+        return fail_errno("cannot watch the vhost-user socket", options.name);
+    return nic;
+}
+
+VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
+                   UniqueFd epoll)
+    : offered_(offer(options))
+    , backend_(std::move(backend))
+    , calls_(2 * std::size_t{options.queues}, -1)
+    , datapath_(*backend_, options.queues,
+                [this](unsigned index) {
+                    const std::uint64_t one = 1;
+                    if (calls_[index] >= 0)
+                        static_cast<void>(!::write(calls_[index], &one, sizeof one));
+                })
+    , epoll_(std::move(epoll))
+    , listener_(std::move(listener)) {
+    // §5.1.4: an address, the link's state and the number of pairs.
+    if (options.mac)
+        std::copy(options.mac->begin(), options.mac->end(), config_.begin());
+    config_[6] = std::byte{1};
+    config_[8] = static_cast<std::byte>(options.queues);
+}
+
+VhostNic::~VhostNic() = default;
+
+bool VhostNic::watch(int fd) noexcept {
+    epoll_event wanted{};
+    wanted.events = EPOLLIN;
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &wanted) == 0;
+}
+
+void VhostNic::pump() noexcept {
+    wanted_.store(true, std::memory_order_relaxed);
+    const std::scoped_lock lock(mutex_);
+    wanted_.store(false, std::memory_order_relaxed);
+    if (front_) {
+        if (auto ok = front_->pump(); !ok) {
+            log(LogLevel::info, ok.error().message());
+            front_.reset();
+            memory_.set(nullptr);
+            connected_ = false;
+        }
+    }
+    if (front_)
+        return;
+    auto peer = listener_.accept();
+    if (!peer || !*peer)
+        return;
+    front_.emplace(std::move(**peer), static_cast<vhost_user::Rings&>(*this));
+    connected_ = true;
+    if (!watch(front_->fd()))
+        front_.reset();
+}
+
+std::size_t VhostNic::poll() noexcept {
+    if (wanted_.load(std::memory_order_relaxed))
+        return 0;
+    const std::scoped_lock lock(mutex_);
+    return datapath_.active() != 0 ? datapath_.poll(memory_) : 0;
+}
+
+void VhostNic::set_features(std::uint64_t features) noexcept {
+    datapath_.set_features(features);
+}
+
+/// As many pairs move frames as have a ring that runs.
+void VhostNic::run() noexcept {
+    unsigned active = 0;
+    for (unsigned index = 0; index < 2 * datapath_.pairs(); ++index)
+        if (datapath_.running(index))
+            active = index / 2 + 1;
+    if (active != datapath_.active())
+        datapath_.run(active);
+}
+
+void VhostNic::start(unsigned index, const vhost_user::RingSetup& ring,
+                     const vhost_user::MemoryTable& memory) noexcept {
+    memory_.set(&memory);
+    calls_[index] = ring.call;
+    datapath_.start_queue(index, {ring.size, ring.desc, ring.driver, ring.device}, ring.base);
+    run();
+}
+
+std::uint32_t VhostNic::stop(unsigned index) noexcept {
+    calls_[index] = -1;
+    const std::uint32_t base = datapath_.stop_queue(index);
+    memory_.forget();
+    run();
+    return base;
+}
+
+void VhostNic::set_call(unsigned index, int call) noexcept {
+    calls_[index] = call;
+}
+
+std::vector<device::Statistic> VhostNic::statistics() const {
+    const DatapathCounters& counted = datapath_.counters();
+    std::vector<device::Statistic> all;
+    const auto add = [&](const char* name, const std::atomic<std::uint64_t>& value) {
+        all.push_back({name, value.load(std::memory_order_relaxed)});
+    };
+    add("sent", counted.sent);
+    add("received", counted.received);
+    add("bad", counted.bad);
+    add("too_long", counted.too_long);
+    add("lies", counted.lies);
+    for (device::Statistic& each : backend_->statistics())
+        all.push_back(std::move(each));
+    return all;
+}
+
+} // namespace sluice::inline v1::model
