@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A generator, and a sink that looks at every byte but the Ethernet addresses, which forwarding may change.
-// Frames are UDP from 198.18.0.1 to 198.18.0.2, port 9 (RFC 2544 appendix C.2.2), without a UDP checksum. Their
-// payload is the frame's number, 8 bytes, and a pattern that follows from it.
+// Frames are UDP from 198.18.0.1 to 198.18.0.2, port 9 (RFC 2544 appendix C.2.2), without a UDP checksum.
+// Their payload is the frame's number, 8 bytes, and a pattern that follows from it.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -29,9 +29,9 @@ void put16(std::byte* at, std::uint32_t value) noexcept {
 /// Ethernet, IPv4 and UDP in front of `size` bytes in all.
 std::array<std::byte, headers> make_headers(std::uint32_t size, std::uint16_t source) noexcept {
     constexpr unsigned char image[headers] = {
-        0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00,                       // addresses, IPv4
-        0x45, 0, 0, 0, 0, 0, 0,    0, 64, 17, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2, // RFC 791
-        0,    9, 0, 9, 0, 0, 0,    0};                                              // RFC 768
+        0x02, 0, 0, 0, 0, 2, 0x02, 0, 0,  0,  0, 1, 0x08, 0x00,                      // addresses, IPv4
+        0x45, 0, 0, 0, 0, 0, 0,    0, 64, 17, 0, 0, 198,  18,   0, 1, 198, 18, 0, 2, // RFC 791
+        0,    9, 0, 9, 0, 0, 0,    0};                                               // RFC 768
     std::array<std::byte, headers> bytes;
     std::memcpy(bytes.data(), image, sizeof image);
     put16(&bytes[16], size - 14);
@@ -127,8 +127,8 @@ class Gen final : public Backend {
         std::vector<std::byte> memory;
         std::array<Buffer, max_burst> pieces{};
         std::array<Frame, max_burst> frames{};
-        std::size_t first = 0; ///< oldest frame that was not consumed
-        std::size_t held = 0;  ///< frames made
+        std::size_t first = 0;  ///< oldest frame that was not consumed
+        std::size_t held = 0;   ///< frames made
         std::uint64_t next = 0; ///< number of the frame to be made next
 
         // Of the sink.

@@ -51,8 +51,12 @@ std::uint64_t offer(const NicOptions& options) noexcept {
 std::array<std::byte, 6> address_of_its_own() noexcept {
     static std::atomic<std::uint16_t> next{1};
     const std::uint16_t serial = next.fetch_add(1);
-    return {std::byte{0x02}, std::byte{0x53}, std::byte{0x4c}, std::byte{0},
-            static_cast<std::byte>(serial >> 8), static_cast<std::byte>(serial)};
+    return {std::byte{0x02},
+            std::byte{0x53},
+            std::byte{0x4c},
+            std::byte{0},
+            static_cast<std::byte>(serial >> 8),
+            static_cast<std::byte>(serial)};
 }
 
 device::Identity identity_of(const NicOptions& options) {
@@ -81,11 +85,8 @@ std::vector<Capability> capabilities(unsigned vectors) {
     Capability notify = structure(2, notify_at, notify_bytes);
     notify.body[0] = 20;
     notify.body.insert(notify.body.end(), {notify_multiplier, 0, 0, 0});
-    return {msix_capability(vectors, vectors_bar, 0, pending_at),
-            structure(1, common_at, common_bytes),
-            std::move(notify),
-            structure(3, isr_at, 1),
-            structure(4, config_at, config_bytes)};
+    return {msix_capability(vectors, vectors_bar, 0, pending_at), structure(1, common_at, common_bytes),
+            std::move(notify), structure(3, isr_at, 1), structure(4, config_at, config_bytes)};
 }
 
 } // namespace
@@ -116,8 +117,7 @@ SoftNic::SoftNic(const NicOptions& options, std::unique_ptr<Backend> backend,
     , mac_(options.mac.value_or(address_of_its_own()))
     , backend_(std::move(backend))
     , memory_(std::move(space))
-    , datapath_(*backend_, options.queues,
-                [this](unsigned index) { interrupt(queues_[index].vector, 1); })
+    , datapath_(*backend_, options.queues, [this](unsigned index) { interrupt(queues_[index].vector, 1); })
     , queues_(2 * std::size_t{options.queues} + 1) {}
 
 SoftNic::~SoftNic() {
@@ -294,11 +294,14 @@ void SoftNic::interrupt(std::uint16_t vector, std::uint8_t cause) noexcept {
 
 std::vector<device::Statistic> SoftNic::statistics() const {
     const DatapathCounters& counters = datapath_.counters();
-    std::vector<device::Statistic> all = {
-        {"sent", counters.sent},           {"sent_bytes", counters.sent_bytes},
-        {"sent_bad", counters.bad},        {"received", counters.received},
-        {"received_bytes", counters.received_bytes}, {"received_too_long", counters.too_long},
-        {"received_filtered", counters.filtered}, {"lies", counters.lies}};
+    std::vector<device::Statistic> all = {{"sent", counters.sent},
+                                          {"sent_bytes", counters.sent_bytes},
+                                          {"sent_bad", counters.bad},
+                                          {"received", counters.received},
+                                          {"received_bytes", counters.received_bytes},
+                                          {"received_too_long", counters.too_long},
+                                          {"received_filtered", counters.filtered},
+                                          {"lies", counters.lies}};
     for (auto& each : backend_->statistics())
         all.push_back(std::move(each));
     return all;

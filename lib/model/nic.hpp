@@ -25,8 +25,8 @@ class ControlQueue {
     bool running() const noexcept;
     bool broken() const noexcept;
 
-    /// Serves what waits, a ring full at most. `set_pairs` is asked for a number of queue pairs. True when the
-    /// driver is to be told.
+    /// Serves what waits, a ring full at most. `set_pairs` is asked for a number of queue pairs. True when
+    /// the driver is to be told.
     bool serve(Memory& memory, std::uint64_t features, ReceiveFilter& filter,
                const std::function<bool(unsigned)>& set_pairs) noexcept;
 
@@ -82,9 +82,9 @@ class SoftNic final : public ModelDevice {
     void interrupt(std::uint16_t vector, std::uint8_t cause) noexcept;
     Queue* selected() noexcept { return select_ < queues_.size() ? &queues_[select_] : nullptr; }
 
-    template <std::uint64_t Queue::*Address, bool High>
+    template <std::uint64_t Queue::* Address, bool High>
     std::uint64_t read_address();
-    template <std::uint64_t Queue::*Address, bool High>
+    template <std::uint64_t Queue::* Address, bool High>
     void write_address(std::uint64_t value);
 
     // Common configuration, in its order: §4.1.4.3.

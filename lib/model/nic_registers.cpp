@@ -20,13 +20,13 @@ constexpr std::uint64_t notify_at = 0x3000;
 
 } // namespace
 
-template <std::uint64_t SoftNic::Queue::*Address, bool High>
+template <std::uint64_t SoftNic::Queue::* Address, bool High>
 std::uint64_t SoftNic::read_address() {
     const Queue* const queue = selected();
     return queue != nullptr ? (queue->*Address >> (High ? 32 : 0)) & 0xffffffffU : 0;
 }
 
-template <std::uint64_t SoftNic::Queue::*Address, bool High>
+template <std::uint64_t SoftNic::Queue::* Address, bool High>
 void SoftNic::write_address(std::uint64_t value) {
     Queue* const queue = selected();
     if (queue == nullptr || queue->enabled)
@@ -64,9 +64,8 @@ const std::vector<RegisterRow<SoftNic>>& SoftNic::common_rows() {
 const std::vector<RegisterRow<SoftNic>>& SoftNic::config_rows() {
     using N = SoftNic;
     static const std::vector<RegisterRow<SoftNic>> rows = {
-        {0x00, 6, &N::mac, nullptr},       {0x06, 2, &N::link_status, nullptr},
-        {0x08, 2, &N::max_pairs, nullptr}, {0x0c, 4, &N::speed, nullptr},
-        {0x10, 1, &N::duplex, nullptr},
+        {0x00, 6, &N::mac, nullptr},   {0x06, 2, &N::link_status, nullptr}, {0x08, 2, &N::max_pairs, nullptr},
+        {0x0c, 4, &N::speed, nullptr}, {0x10, 1, &N::duplex, nullptr},
     };
     return rows;
 }

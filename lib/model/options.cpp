@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 
 #include <sluice/model/soft_nic.hpp>
 
@@ -63,7 +63,8 @@ Result<NicOptions> NicOptions::parse(const Get& get) {
     options.backend.rx = text("rx");
     options.backend.tx = text("tx");
     options.backend.ifname = text("ifname");
-    const auto rate = number<std::uint64_t>(get, "rate", 0, 0, 1'000'000'000, "is no number of frames a second");
+    const auto rate =
+        number<std::uint64_t>(get, "rate", 0, 0, 1'000'000'000, "is no number of frames a second");
     if (!rate)
         return tl::unexpected(rate.error());
     const auto size = number<std::uint32_t>(get, "size", 64, 60, 9018, "frames have 60 to 9018 bytes");

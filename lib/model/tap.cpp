@@ -2,8 +2,8 @@
 // A tap interface: the kernel's own stack is on the other side. Its frames have virtio's header in front
 // (Linux, Documentation/networking/tuntap), so that checksums and segments are finished by who needs them.
 #include <fcntl.h>
-#include <net/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -68,8 +68,7 @@ class Tap final : public Backend {
             return;
         for (std::size_t i = 0; i < queues_.size(); ++i) {
             ifreq request{};
-            request.ifr_flags =
-                static_cast<short>(i < pairs || i == 0 ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE);
+            request.ifr_flags = static_cast<short>(i < pairs || i == 0 ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE);
             static_cast<void>(::ioctl(queues_[i].fd.get(), TUNSETQUEUE, &request));
         }
     }
@@ -129,8 +128,9 @@ class Tap final : public Backend {
 Result<UniqueFd> open_queue(const BackendSetup& setup, ifreq& request) {
     UniqueFd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (!fd)
-        return fail_errno("cannot open the kernel's tun device: load the module tun, or leave backend=tap out",
-                          "/dev/net/tun");
+        return fail_errno(
+            "cannot open the kernel's tun device: load the module tun, or leave backend=tap out",
+            "/dev/net/tun");
     if (::ioctl(fd.get(), TUNSETIFF, &request) != 0)
         return fail_errno("cannot attach to the tap interface: it belongs to somebody else (ip tuntap add … "
                           "user NAME), is in use, or has another number of queues",

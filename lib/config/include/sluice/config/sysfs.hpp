@@ -10,8 +10,8 @@
 
 namespace sluice::inline v1::config {
 
-/// Reads /sys/bus/pci/devices/BDF/config. Every write fails with EROFS: the file would reach hardware past the
-/// driver that holds the function.
+/// Reads /sys/bus/pci/devices/BDF/config. Every write fails with EROFS: the file would reach hardware past
+/// the driver that holds the function.
 class SysfsBackend final : public Backend {
   public:
     /// `path` is the file. EACCES where only its first 64 bytes may be read: the rest is for root.

@@ -112,8 +112,8 @@ class AddressSpace {
         DmaAccess access;
     };
 
-    /// The mapping that holds `iova`; none if it is remote. For those who translate often and keep it: valid while hold()'s lock is
-    /// held, and afterwards as long as changes() is what it was.
+    /// The mapping that holds `iova`; none if it is remote. For those who translate often and keep it: valid
+    /// while hold()'s lock is held, and afterwards as long as changes() is what it was.
     std::optional<Mapped> mapping_at(Iova iova) const;
 
     /// Goes up with every unmap().

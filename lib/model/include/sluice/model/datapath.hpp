@@ -120,7 +120,7 @@ class Datapath {
     std::array<Chain, max_burst> chains_{};
     std::array<Frame, max_burst> frames_{};
     std::array<std::size_t, max_burst> chain_of_{}; ///< of each frame
-    std::array<Chain, max_chains> received_{}; ///< of the frame at hand
+    std::array<Chain, max_chains> received_{};      ///< of the frame at hand
     std::array<std::uint32_t, max_chains> lengths_{};
     Finisher finisher_;
 };

@@ -14,7 +14,8 @@
 
 namespace sluice::inline v1::model {
 
-/// Copies of frames, first in, first out, in a bounded block of memory. One thread pushes, one peeks and pops.
+/// Copies of frames, first in, first out, in a bounded block of memory. One thread pushes, one peeks and
+/// pops.
 class FrameFifo {
   public:
     /// Holds 15 of the longest frames, or some 11,000 short ones.

@@ -62,8 +62,7 @@ class Finisher {
     bool finish(const Frame& frame, const Takes& takes, const std::function<bool(const Frame&)>& out);
 
   private:
-    bool segment(const NetHeader& header, std::uint32_t length,
-                 const std::function<bool(const Frame&)>& out);
+    bool segment(const NetHeader& header, std::uint32_t length, const std::function<bool(const Frame&)>& out);
 
     std::vector<std::byte> whole_;
     std::vector<std::byte> part_;

@@ -21,8 +21,8 @@ class Memory {
   public:
     virtual ~Memory() = default;
 
-    /// The bytes from `address` on that one mapping holds, `size` at most, and none where nothing is mapped or
-    /// not for this access. A buffer that goes on in the next mapping is asked for again from there.
+    /// The bytes from `address` on that one mapping holds, `size` at most, and none where nothing is mapped
+    /// or not for this access. A buffer that goes on in the next mapping is asked for again from there.
     std::span<std::byte> translate(std::uint64_t address, std::size_t size, bool write) noexcept {
         for (const Window& window : windows_) {
             const std::uint64_t offset = address - window.first;

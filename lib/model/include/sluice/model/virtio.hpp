@@ -13,21 +13,21 @@ namespace sluice::inline v1::model {
 
 /// Feature bits, as masks. §5.1.3, §6.
 namespace feature {
-inline constexpr std::uint64_t csum = 1ULL << 0;        ///< the device finishes checksums of sent frames
-inline constexpr std::uint64_t guest_csum = 1ULL << 1;  ///< the driver takes frames with partial checksums
-inline constexpr std::uint64_t mtu = 1ULL << 3;         ///< the device says its largest MTU
-inline constexpr std::uint64_t mac = 1ULL << 5;         ///< the device has an address
-inline constexpr std::uint64_t guest_tso4 = 1ULL << 7;  ///< the driver takes frames that are not segmented
-inline constexpr std::uint64_t guest_tso6 = 1ULL << 8;  ///< the same for IPv6
-inline constexpr std::uint64_t host_tso4 = 1ULL << 11;  ///< the device segments
-inline constexpr std::uint64_t host_tso6 = 1ULL << 12;  ///< the same for IPv6
-inline constexpr std::uint64_t mrg_rxbuf = 1ULL << 15;  ///< a frame may fill several receive buffers
-inline constexpr std::uint64_t status = 1ULL << 16;     ///< the configuration has the link's state
-inline constexpr std::uint64_t ctrl_vq = 1ULL << 17;    ///< there is a control queue
-inline constexpr std::uint64_t ctrl_rx = 1ULL << 18;    ///< it takes receive modes and address tables
-inline constexpr std::uint64_t mq = 1ULL << 22;         ///< several queue pairs
-inline constexpr std::uint64_t ctrl_mac = 1ULL << 23;   ///< the control queue changes the address
-inline constexpr std::uint64_t version_1 = 1ULL << 32;  ///< not a legacy device
+inline constexpr std::uint64_t csum = 1ULL << 0;       ///< the device finishes checksums of sent frames
+inline constexpr std::uint64_t guest_csum = 1ULL << 1; ///< the driver takes frames with partial checksums
+inline constexpr std::uint64_t mtu = 1ULL << 3;        ///< the device says its largest MTU
+inline constexpr std::uint64_t mac = 1ULL << 5;        ///< the device has an address
+inline constexpr std::uint64_t guest_tso4 = 1ULL << 7; ///< the driver takes frames that are not segmented
+inline constexpr std::uint64_t guest_tso6 = 1ULL << 8; ///< the same for IPv6
+inline constexpr std::uint64_t host_tso4 = 1ULL << 11; ///< the device segments
+inline constexpr std::uint64_t host_tso6 = 1ULL << 12; ///< the same for IPv6
+inline constexpr std::uint64_t mrg_rxbuf = 1ULL << 15; ///< a frame may fill several receive buffers
+inline constexpr std::uint64_t status = 1ULL << 16;    ///< the configuration has the link's state
+inline constexpr std::uint64_t ctrl_vq = 1ULL << 17;   ///< there is a control queue
+inline constexpr std::uint64_t ctrl_rx = 1ULL << 18;   ///< it takes receive modes and address tables
+inline constexpr std::uint64_t mq = 1ULL << 22;        ///< several queue pairs
+inline constexpr std::uint64_t ctrl_mac = 1ULL << 23;  ///< the control queue changes the address
+inline constexpr std::uint64_t version_1 = 1ULL << 32; ///< not a legacy device
 inline constexpr std::uint64_t access_platform = 1ULL << 33; ///< addresses are the IOMMU's
 inline constexpr std::uint64_t ring_packed = 1ULL << 34;     ///< packed rings
 inline constexpr std::uint64_t in_order = 1ULL << 35;        ///< buffers are used in the order they came in

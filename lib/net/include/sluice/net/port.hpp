@@ -84,16 +84,16 @@ class Port {
     /// Since open or clear_stats(). Any thread.
     Stats stats() const;
     /// Every statistic by name: those of stats() under DPDK's names ("rx_good_packets"…), each queue's
-    /// ("rx_q0_packets"…), then the device's own, a model's as "model_…". Always the same names in the same order while the number of
-    /// queues stays. Any thread.
+    /// ("rx_q0_packets"…), then the device's own, a model's as "model_…". Always the same names in the same
+    /// order while the number of queues stays. Any thread.
     std::vector<XStat> xstats() const;
     void clear_stats();
 
     /// True when the device is a model in this process, which moves in poll_model() alone.
     bool has_model() const noexcept;
     /// Lets the model work for a bounded while; the number of frames that it moved. For a thread of the
-    /// application's, or between two bursts: one thread at a time, beside all other threads of the port, until
-    /// close(). Nothing for other devices.
+    /// application's, or between two bursts: one thread at a time, beside all other threads of the port,
+    /// until close(). Nothing for other devices.
     std::size_t poll_model() noexcept;
 
     /// Readable when service() has something to do; −1: never. Constant while the port is open.
