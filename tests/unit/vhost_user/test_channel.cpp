@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -108,7 +109,8 @@ TEST(Check, tells_messages_by_their_shape) {
         Message message;
         message.header = header(request, static_cast<std::uint32_t>(size));
         message.body.resize(size);
-        std::memcpy(message.body.data(), &value, std::min(size, sizeof value));
+        std::copy_n(reinterpret_cast<const std::byte*>(&value), std::min(size, sizeof value),
+                    message.body.begin());
         for (std::size_t i = 0; i < fds; ++i)
             message.fds.emplace_back(::dup(STDIN_FILENO));
         return check(message);
