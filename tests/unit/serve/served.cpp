@@ -63,7 +63,7 @@ Result<> CopyEngine::copy() {
 
 Pumper::Pumper(serve::Server& server)
     : stop_(EventFd::create().value())
-    , thread_([&server, stop = stop_.fd()] {
+    , thread_([this, &server, stop = stop_.fd()] {
         const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
         for (const int fd : {server.fd(), stop}) {
             epoll_event wanted{};
@@ -75,6 +75,7 @@ Pumper::Pumper(serve::Server& server)
             epoll_event ready{};
             if (::epoll_wait(epoll.get(), &ready, 1, -1) == 1 && ready.data.fd == stop)
                 return;
+            const std::scoped_lock lock(pumping_);
             server.pump();
         }
     }) {}

@@ -101,7 +101,10 @@ TEST_F(ServedDevice, maps_regions_that_the_device_has_a_file_for) {
     auto mapping = device_->map(Region::bar2, page, 2 * page);
     ASSERT_TRUE(mapping) << mapping.error().message();
     mapping->data()[5] = std::byte{0x77};
-    EXPECT_EQ(engine_->device().memory(Region::bar2)[page + 5], std::byte{0x77});
+    {
+        const auto lock = pumper_->hold();
+        EXPECT_EQ(engine_->device().memory(Region::bar2)[page + 5], std::byte{0x77});
+    }
     EXPECT_EQ(code(device_->map(Region::bar2, 0, page)), EINVAL);
     EXPECT_EQ(code(device_->map(Region::bar0, 0, page)), EINVAL);
     auto io = device::RegionIo::create(*device_, Region::bar2);
@@ -116,7 +119,10 @@ TEST_F(ServedDevice, mediates_config_space_on_both_sides) {
     EXPECT_NE(config.find_capability(0x11), 0U);
     ASSERT_TRUE(config.set_bus_master(true));
     ASSERT_TRUE(config.set_memory_decoding(true));
-    EXPECT_EQ(engine_->device().config_image().bytes()[4] & 6, 6);
+    {
+        const auto lock = pumper_->hold();
+        EXPECT_EQ(engine_->device().config_image().bytes()[4] & 6, 6);
+    }
     ASSERT_TRUE(config.write16(0, 0xdead));
     EXPECT_EQ(config.read16(0).value(), 0x1af4);
     ASSERT_TRUE(config.write32(0x18, 0xffffffff));
