@@ -99,6 +99,7 @@ class Guest:
         self.config, self.meeting, self.live = config, pathlib.Path(meeting), live
         self.console_path = pathlib.Path(console_path)
         self.console_tail = collections.deque(maxlen=60)
+        self.pid_path = None   # where all of a run's are: another guest's process stops this one while it measures
         self.processes, self.selector = [], selectors.DefaultSelector()
         self.buffers, self.pending, self.wires = {}, collections.deque(), {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-guest."))
@@ -108,6 +109,8 @@ class Guest:
         return self
 
     def __exit__(self, *_):
+        if self.pid_path:
+            self.pid_path.unlink()
         for process in reversed(self.processes):
             children.end(process)
         for key in list(self.selector.get_map().values()):
@@ -129,6 +132,8 @@ class Guest:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.processes.append(qemu)
         self.qemu = qemu
+        self.pid_path = self.meeting / str(qemu.pid)
+        self.pid_path.touch()
         self.selector.register(qemu.stdout, selectors.EVENT_READ, self.on_console)
         self.channel = self.connect("channel")
         self.selector.register(self.channel, selectors.EVENT_READ, self.on_channel)
@@ -165,7 +170,7 @@ class Guest:
                 *self.processors(),
                 "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
                 "-chardev", f"socket,id=channel,path={self.folder}/channel,server=on,wait=off", "-serial", "chardev:channel",
-                "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", "-qmp", f"unix:{self.pause_path},server=on,wait=off",
+                "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
                 *iommu,
                 "-chardev", f"socket,id=root,path={self.folder}/root.sock",
                 "-device", "vhost-user-fs-pci,chardev=root,tag=hostroot,queue-size=1024,addr=0x2",
@@ -175,11 +180,6 @@ class Guest:
     @property
     def accelerator(self):
         return "tcg" if self.config.counts else accelerator()
-
-    @property
-    def pause_path(self):
-        """A second QMP socket, where all of a run's are: another guest's process stops this one there while it measures."""
-        return self.meeting / self.folder.name
 
     @property
     def counts_path(self):
