@@ -60,7 +60,9 @@ at() {
 }
 link_name() {
     local target
-    [ -e "$1" ] && target=$(readlink "$1") && echo "${target##*/}"
+    [ -e "$1" ] || return 0
+    target=$(readlink "$1")
+    echo "${target##*/}"
 }
 driver_of() { link_name "$PCI/$1/driver"; }
 group_of() { link_name "$PCI/$1/iommu_group"; }

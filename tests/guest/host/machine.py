@@ -72,24 +72,6 @@ def kvm_works():
             probe.stdout.close()
 
 
-class Monitor:
-    """QMP over a connected socket."""
-
-    def __init__(self, connected):
-        self.socket, self.file = connected, connected.makefile("rw", encoding="utf-8", newline="\n")
-        self.file.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while answer := self.file.readline():
-            message = json.loads(answer)
-            if "return" in message or "error" in message:
-                return message
-        raise GuestDied("QMP ended")
-
-
 class Guest:
     """One boot. Use as a context; `lines()` yields what the agent sends, while the console goes to a file."""
 
@@ -138,7 +120,9 @@ class Guest:
         self.channel = self.connect("channel")
         self.selector.register(self.channel, selectors.EVENT_READ, self.on_channel)
         self.qmp_socket = self.connect("qmp")
-        self.monitor = Monitor(self.qmp_socket)
+        self.qmp_file = self.qmp_socket.makefile("rw", encoding="utf-8", newline="\n")
+        self.qmp_file.readline()
+        self.qmp("qmp_capabilities")
         for key, paths in self.devices.sockets.items():
             self.wires[key] = {role: self.connect(path) for role, path in paths.items()}
         for line in self.lines(BOOT_SECONDS):
@@ -256,7 +240,13 @@ class Guest:
         self.channel.sendall(line.encode() + b"\n")
 
     def qmp(self, command, **arguments):
-        return self.monitor.command(command, **arguments)
+        self.qmp_file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.qmp_file.flush()
+        while answer := self.qmp_file.readline():
+            message = json.loads(answer)
+            if "return" in message or "error" in message:
+                return message
+        raise GuestDied("QMP ended")
 
     def tail(self):
         return "\n".join("    | " + line for line in self.console_tail)
