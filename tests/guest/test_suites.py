@@ -153,14 +153,20 @@ class Frames(unittest.TestCase):
         forth = "\n".join(self.HOST.format(size) for size in (60, 64, 128, 512, 1500))
         text = f"forth\n{forth}\nback\n{self.HOST.format('mix')}\nlog\n{self.LOG}"
         self.assertIn(old, text)
+        return self.failures(text.replace(old, new, 1))
+
+    def failures(self, text):
         program = pathlib.Path(__file__).with_name("guest") / "frames.awk"
-        done = subprocess.run(["awk", "-v", "count=10", "-f", program], input=text.replace(old, new, 1), text=True, capture_output=True, check=True)
+        done = subprocess.run(["awk", "-v", "count=10", "-f", program], input=text, text=True, capture_output=True, check=True)
         cases = [line.split()[1:3] for line in done.stdout.splitlines() if line.startswith("@@case ")]
         self.assertEqual(len(cases), 8)
         return [name for name, result in cases if result == "fail"]
 
     def test_frames_that_arrive_and_are_counted_pass(self):
         self.assertEqual(self.failed(), [])
+
+    def test_silence_fails_everything(self):
+        self.assertEqual(len(self.failures("forth\nback\nlog\n")), 8)
 
     def test_each_kind_of_damage_fails_its_size(self):
         for word in ("lost", "corrupt", "duplicate", "reordered", "foreign"):

@@ -13,7 +13,8 @@ function counted(port, names,    i, n, name) {
 }
 # Each frame that reached the far end was counted once at each of two ports.
 function agree(name, rx0, tx1, rx1, tx0) {
-    verdict(name, rx0 == received["forth"] && tx1 == received["forth"] && rx1 == received["back"] && tx0 == received["back"],
+    verdict(name, received["forth"] > 0 && received["back"] > 0 && rx0 == received["forth"] && tx1 == received["forth"] &&
+        rx1 == received["back"] && tx0 == received["back"],
         sprintf("host: %d and %d; rx %s, tx %s, rx %s, tx %s", received["forth"], received["back"], rx0, tx1, rx1, tx0))
 }
 
