@@ -29,11 +29,15 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
     CommandLine line;
     std::vector<std::string> devices;
     std::vector<std::string> sockets;
-    CLI::App app("serves soft NICs to other processes by vfio-user", "sluice-softnic");
+    std::string protocol = "vfio-user";
+    CLI::App app("serves soft NICs to other processes by vfio-user or vhost-user", "sluice-softnic");
     app.get_formatter()->column_width(28);
     app.add_option("-d,--device", devices, "soft:virtio?KEY=VALUE[&KEY=VALUE]…, any number of times")
         ->allow_extra_args(false);
     app.add_option("-s,--socket", sockets, "The socket of the device before it")->allow_extra_args(false);
+    app.add_option("-p,--protocol", protocol, "vfio-user: whole devices; vhost-user: their rings alone")
+        ->check(CLI::IsMember({"vfio-user", "vhost-user"}))
+        ->capture_default_str();
     app.footer(
         "SIGUSR1 prints statistics; SIGINT and SIGTERM end it with them. Exit status: 0 done, 2 wrong\n"
         "arguments or could not run.");
@@ -46,6 +50,7 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
     } catch (const CLI::ParseError& wrong) {
         return fail(EINVAL, "see sluice-softnic --help", wrong.what());
     }
+    line.protocol = protocol == "vhost-user" ? Protocol::vhost_user : Protocol::vfio_user;
     if (devices.empty() || devices.size() != sockets.size())
         return fail(EINVAL, "each --device needs its --socket",
                     fmt::format("{} devices, {} sockets", devices.size(), sockets.size()));

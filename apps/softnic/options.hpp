@@ -19,8 +19,11 @@ struct Place {
     model::NicOptions options;
 };
 
+enum class Protocol { vfio_user, vhost_user };
+
 struct CommandLine {
     std::vector<Place> places;
+    Protocol protocol = Protocol::vfio_user;
     bool help = false;
     std::string help_text;
 };

@@ -9,18 +9,79 @@
 #include <fmt/format.h>
 
 #include <sluice/model/soft_nic.hpp>
+#include <sluice/model/vhost_nic.hpp>
+#include <sluice/serve/server.hpp>
 
 namespace sluice::softnic {
 
-Result<std::unique_ptr<Service>> Service::create(Place place) {
-    auto device = model::make_soft_nic(place.options);
-    if (!device)
-        return propagate(std::move(device));
-    std::unique_ptr<Service> service(new Service(std::move(place), std::move(*device)));
-    auto server = serve::Server::listen(*service->device_, service->place_.socket);
-    if (!server)
-        return propagate(std::move(server));
-    service->server_ = std::move(*server);
+namespace {
+
+/// A whole device, by vfio-user.
+class ServedDevice final : public Served {
+  public:
+    static Result<std::unique_ptr<Served>> create(const Place& place) {
+        auto device = model::make_soft_nic(place.options);
+        if (!device)
+            return propagate(std::move(device));
+        auto server = serve::Server::listen(**device, place.socket);
+        if (!server)
+            return propagate(std::move(server));
+        return std::unique_ptr<Served>(new ServedDevice(std::move(*device), std::move(*server)));
+    }
+
+    int fd() const noexcept override { return server_->fd(); }
+    void pump() override { server_->pump(); }
+    std::size_t poll() noexcept override { return device_->poll(); }
+    Conversations conversations() const override {
+        const serve::ServerStatistics& counted = server_->statistics();
+        return {server_->connected(), counted.clients, counted.busy,
+                counted.messages,     counted.refused, counted.dropped};
+    }
+    std::vector<device::Statistic> statistics() const override { return device_->statistics(); }
+
+  private:
+    ServedDevice(std::unique_ptr<device::Device> device, std::unique_ptr<serve::Server> server) noexcept
+        : device_(std::move(device))
+        , server_(std::move(server)) {}
+
+    std::unique_ptr<device::Device> device_;
+    std::unique_ptr<serve::Server> server_;
+};
+
+/// A device's rings, by vhost-user.
+class ServedRings final : public Served {
+  public:
+    static Result<std::unique_ptr<Served>> create(const Place& place) {
+        auto nic = model::VhostNic::create(place.options, place.socket);
+        if (!nic)
+            return propagate(std::move(nic));
+        return std::unique_ptr<Served>(new ServedRings(std::move(*nic)));
+    }
+
+    int fd() const noexcept override { return nic_->events_fd(); }
+    void pump() override { nic_->pump(); }
+    std::size_t poll() noexcept override { return nic_->poll(); }
+    Conversations conversations() const override {
+        const model::VhostCounters counted = nic_->counters();
+        return {nic_->connected(), counted.clients, counted.busy,
+                counted.messages,  counted.refused, counted.dropped};
+    }
+    std::vector<device::Statistic> statistics() const override { return nic_->statistics(); }
+
+  private:
+    explicit ServedRings(std::unique_ptr<model::VhostNic> nic) noexcept
+        : nic_(std::move(nic)) {}
+
+    std::unique_ptr<model::VhostNic> nic_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Service>> Service::create(Place place, Protocol protocol) {
+    auto served = protocol == Protocol::vhost_user ? ServedRings::create(place) : ServedDevice::create(place);
+    if (!served)
+        return propagate(std::move(served));
+    std::unique_ptr<Service> service(new Service(std::move(place), std::move(*served)));
     service->mover_ = std::thread([raw = service.get()] { raw->move(); });
     pthread_setname_np(service->mover_.native_handle(), "softnic-poll");
     return service;
@@ -37,20 +98,20 @@ void Service::move() noexcept {
     constexpr unsigned patience = 4096;
     unsigned idle = 0;
     while (!stop_.load(std::memory_order_relaxed)) {
-        idle = device_->poll() != 0 ? 0 : idle + 1;
+        idle = served_->poll() != 0 ? 0 : idle + 1;
         if (idle >= patience)
             std::this_thread::sleep_for(std::chrono::microseconds(idle < 16 * patience ? 20 : 100));
     }
 }
 
 std::string Service::report() const {
-    const serve::ServerStatistics& server = server_->statistics();
+    const Conversations talk = served_->conversations();
     std::string text =
         fmt::format("{} at {}\n"
                     "  client: {}; clients {}, busy {}, messages {}, refused {}, dropped {}\n ",
-                    place_.uri, place_.socket, server_->connected() ? "connected" : "none", server.clients,
-                    server.busy, server.messages, server.refused, server.dropped);
-    for (const auto& [name, value] : device_->statistics())
+                    place_.uri, place_.socket, talk.connected ? "connected" : "none", talk.clients, talk.busy,
+                    talk.messages, talk.refused, talk.dropped);
+    for (const auto& [name, value] : served_->statistics())
         text += fmt::format(" {} {}", name, value);
     return text + "\n";
 }

@@ -389,4 +389,16 @@ bool Datapath::deliver(R& ring, const Frame& frame, Memory& memory, unsigned& us
     return true;
 }
 
+std::vector<device::Statistic> Datapath::statistics() const {
+    const auto& all = counters_;
+    return {{"sent", all.sent},
+            {"sent_bytes", all.sent_bytes},
+            {"sent_bad", all.bad},
+            {"received", all.received},
+            {"received_bytes", all.received_bytes},
+            {"received_too_long", all.too_long},
+            {"received_filtered", all.filtered},
+            {"lies", all.lies}};
+}
+
 } // namespace sluice::inline v1::model

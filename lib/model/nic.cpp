@@ -293,15 +293,7 @@ void SoftNic::interrupt(std::uint16_t vector, std::uint8_t cause) noexcept {
 }
 
 std::vector<device::Statistic> SoftNic::statistics() const {
-    const DatapathCounters& counters = datapath_.counters();
-    std::vector<device::Statistic> all = {{"sent", counters.sent},
-                                          {"sent_bytes", counters.sent_bytes},
-                                          {"sent_bad", counters.bad},
-                                          {"received", counters.received},
-                                          {"received_bytes", counters.received_bytes},
-                                          {"received_too_long", counters.too_long},
-                                          {"received_filtered", counters.filtered},
-                                          {"lies", counters.lies}};
+    auto all = datapath_.statistics();
     for (auto& each : backend_->statistics())
         all.push_back(std::move(each));
     return all;

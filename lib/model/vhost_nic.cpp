@@ -92,20 +92,49 @@ void VhostNic::pump() noexcept {
     if (front_) {
         if (auto ok = front_->pump(); !ok) {
             log(LogLevel::info, ok.error().message());
-            front_.reset();
-            memory_.set(nullptr);
-            connected_ = false;
+            drop(ok.error().code() != ECONNRESET);
         }
     }
-    if (front_)
-        return;
-    auto peer = listener_.accept();
-    if (!peer || !*peer)
-        return;
-    front_.emplace(std::move(**peer), static_cast<vhost_user::Rings&>(*this));
-    connected_ = true;
-    if (!watch(front_->fd()))
-        front_.reset();
+    accept();
+}
+
+/// The front-end has gone, or is sent away.
+void VhostNic::drop(bool ours) noexcept {
+    counted_.messages += front_->counters().messages;
+    counted_.refused += front_->counters().refused;
+    counted_.dropped += ours ? 1 : 0;
+    front_.reset();
+    memory_.set(nullptr);
+    connected_ = false;
+}
+
+/// Takes on who waits at the socket, and sends away who comes beside.
+void VhostNic::accept() noexcept {
+    for (;;) {
+        auto peer = listener_.accept();
+        if (!peer || !*peer)
+            return;
+        if (front_) {
+            ++counted_.busy;
+            continue;
+        }
+        front_.emplace(std::move(**peer), static_cast<vhost_user::Rings&>(*this));
+        if (!watch(front_->fd())) {
+            front_.reset();
+            continue;
+        }
+        ++counted_.clients;
+        connected_ = true;
+    }
+}
+
+VhostCounters VhostNic::counters() const noexcept {
+    VhostCounters all = counted_;
+    if (front_) {
+        all.messages += front_->counters().messages;
+        all.refused += front_->counters().refused;
+    }
+    return all;
 }
 
 std::size_t VhostNic::poll() noexcept {
@@ -150,16 +179,7 @@ void VhostNic::set_call(unsigned index, int call) noexcept {
 }
 
 std::vector<device::Statistic> VhostNic::statistics() const {
-    const DatapathCounters& counted = datapath_.counters();
-    std::vector<device::Statistic> all;
-    const auto add = [&](const char* name, const std::atomic<std::uint64_t>& value) {
-        all.push_back({name, value.load(std::memory_order_relaxed)});
-    };
-    add("sent", counted.sent);
-    add("received", counted.received);
-    add("bad", counted.bad);
-    add("too_long", counted.too_long);
-    add("lies", counted.lies);
+    auto all = datapath_.statistics();
     for (device::Statistic& each : backend_->statistics())
         all.push_back(std::move(each));
     return all;

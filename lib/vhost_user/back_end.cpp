@@ -53,10 +53,13 @@ Result<> BackEnd::pump(unsigned most) {
 
 Result<> BackEnd::serve(Message& message) {
     const bool acknowledge = message.needs_reply() && (protocol_ & protocol::reply_ack) != 0;
+    ++counters_.messages;
     const int wrong = check(message);
     if (has_reply(message.request()))
-        return wrong != 0 ? reply(message, {}) : answer(message);
+        return wrong != 0 ? refuse(message) : answer(message);
     const int error = wrong != 0 ? wrong : obey(message);
+    if (error != 0)
+        ++counters_.refused;
     if (!acknowledge)
         return {};
     return reply(message, bytes_of(std::uint64_t(static_cast<unsigned>(error))));
@@ -66,7 +69,14 @@ Result<> BackEnd::reply(const Message& message, std::span<const std::byte> body)
     Header header;
     header.request = message.header.request;
     header.flags = version | flag_reply;
-    return channel_.send(header, body);
+    // A front-end that asks and asks, and reads no answer, is not waited for: others are served meanwhile.
+    return channel_.send(header, body, {}, 0);
+}
+
+/// An answer of no bytes.
+Result<> BackEnd::refuse(const Message& message) {
+    ++counters_.refused;
+    return reply(message, {});
 }
 
 /// A request whose answer is more than success.
@@ -85,7 +95,7 @@ Result<> BackEnd::answer(const Message& message) {
         auto state = message.as<RingState>();
         Ring* const asked = ring(state.index);
         if (asked == nullptr)
-            return reply(message, {});
+            return refuse(message);
         stop(*asked);
         asked->ready = false;
         asked->kick.reset();
@@ -96,14 +106,14 @@ Result<> BackEnd::answer(const Message& message) {
         const auto asked = message.as<ConfigHeader>();
         const auto config = device_.config();
         if (asked.offset > config.size() || asked.size > config.size() - asked.offset)
-            return reply(message, {});
+            return refuse(message);
         std::vector<std::byte> body(sizeof asked + asked.size);
         std::memcpy(body.data(), static_cast<const void*>(&asked), sizeof asked);
         std::copy_n(config.begin() + asked.offset, asked.size, body.begin() + sizeof asked);
         return reply(message, body);
     }
     default:
-        return reply(message, {});
+        return refuse(message);
     }
 }
 

@@ -16,7 +16,6 @@ namespace {
 
 /// What the kernel passes in one message at most (SCM_MAX_FD).
 constexpr std::size_t kernel_fds = 253;
-constexpr int send_patience_ms = 2000;
 
 bool would_block() noexcept {
     return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -114,7 +113,8 @@ Result<std::optional<Message>> Channel::receive() {
     }
 }
 
-Result<> Channel::send(Header header, std::span<const std::byte> body, std::span<const int> fds) {
+Result<> Channel::send(Header header, std::span<const std::byte> body, std::span<const int> fds,
+                       int patience_ms) {
     if (body.size() > max_body || fds.size() > max_fds)
         return fail(EINVAL, "cannot send so much in one vhost-user message");
     header.size = static_cast<std::uint32_t>(body.size());
@@ -147,7 +147,7 @@ Result<> Channel::send(Header header, std::span<const std::byte> body, std::span
         if (!would_block())
             return fail_errno("cannot send to the vhost-user peer");
         pollfd room{socket_.get(), POLLOUT, 0};
-        if (::poll(&room, 1, send_patience_ms) <= 0)
+        if (::poll(&room, 1, patience_ms) <= 0)
             return fail(ETIMEDOUT, "the vhost-user peer takes no messages");
     }
     return {};

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""sluice-softnic with sluice-testpmd as its client.
+"""sluice-softnic with sluice-testpmd as its client, by each of its protocols.
 
 usage: test_softnic.py TESTPMD SOFTNIC
 """
@@ -54,6 +54,8 @@ class Process:
 
 
 class SoftNic(unittest.TestCase):
+    PROTOCOL = "vfio-user"
+
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="sluice-softnic-")
         self.addCleanup(shutil.rmtree, self.folder)
@@ -64,7 +66,7 @@ class SoftNic(unittest.TestCase):
         return process
 
     def serve(self, *uris):
-        arguments = [SOFTNIC]
+        arguments = [SOFTNIC, "--protocol", self.PROTOCOL]
         for number, uri in enumerate(uris):
             arguments += ["--device", uri, "--socket", f"{self.folder}/{number}"]
         server = self.start(*arguments)
@@ -74,7 +76,7 @@ class SoftNic(unittest.TestCase):
     def drive(self, count=2, *options):
         ports = []
         for number in range(count):
-            ports += ["-a", f"vfio-user:{self.folder}/{number}"]
+            ports += ["-a", f"{self.PROTOCOL}:{self.folder}/{number}"]
         return self.start(PROGRAM, "-l", "0-1", "--no-huge", "--no-shconf", "--no-telemetry", "-m", "128", *ports, "--",
                           "--stats-period=1", *options)
 
@@ -122,7 +124,7 @@ class SoftNic(unittest.TestCase):
 
     def test_says_what_is_wrong(self):
         def refused(pattern, *arguments):
-            done = subprocess.run([SOFTNIC, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
+            done = subprocess.run([SOFTNIC, "--protocol", self.PROTOCOL, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
             self.assertEqual(done.returncode, 2, done)
             self.assertRegex(done.stderr, pattern)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
@@ -132,10 +134,37 @@ class SoftNic(unittest.TestCase):
         refused("see sluice-softnic --help", "--colour")
         refused("soft", "--device", "pci:0000:01:00.0", "--socket", where)
         refused("soft:virtio is the one", "--device", "soft:e1000", "--socket", where)
+        refused(r"tcp not in .*see sluice-softnic --help", "--device", "soft:virtio", "--socket", where, "--protocol", "tcp")
         refused("loop, pair, pcap, tap or gen", "--device", "soft:virtio?backend=magic", "--socket", where)
         refused("no/such/folder", "--device", "soft:virtio", "--socket", f"{self.folder}/no/such/folder/socket")
         done = subprocess.run([SOFTNIC, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
         self.assertIn("--socket", done.stdout)
+
+
+class VhostUser(SoftNic):
+    PROTOCOL = "vhost-user"
+
+    def test_client_outlives_a_server_that_is_killed(self):
+        uris = "soft:virtio?backend=gen&packed=1", "soft:virtio?backend=gen"
+        server = self.serve(*uris)
+        client = self.drive()
+        client.until(r"RX-packets: [1-9]\d{2}")
+        for _ in range(2):
+            server.kill()
+            for number in 0, 1:
+                client.until(rf"Port {number}: .*link down")
+            client.text = ""
+            server = self.serve(*uris)
+            for number in 0, 1:
+                client.until(rf"Port {number} is reset")
+            end = time.monotonic() + PATIENCE
+            while not all(self.counted(self.report(server), "sink_received")):
+                self.assertLess(time.monotonic(), end, server.text)
+        # 0: every mbuf was back in its pool.
+        self.assertEqual(client.finish(), 0, client.text)
+        self.assertEqual(server.finish(), 0)
+        self.assertEqual(set(self.counted(server.text, "sink_bad")), {0}, server.text)
+        self.assertEqual(set(self.counted(server.text, "lies")), {0}, server.text)
 
 
 if __name__ == "__main__":

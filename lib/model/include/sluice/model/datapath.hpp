@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include <sluice/device/device.hpp>
 #include <sluice/model/backend.hpp>
 #include <sluice/model/frame.hpp>
 #include <sluice/model/memory.hpp>
@@ -82,7 +83,8 @@ class Datapath {
     /// True once after a driver was caught lying.
     bool take_alarm() noexcept { return std::exchange(alarm_, false); }
 
-    const DatapathCounters& counters() const noexcept { return counters_; }
+    /// The counters, by name. Any thread.
+    std::vector<device::Statistic> statistics() const;
 
   private:
     /// Receive buffers of one frame.

@@ -20,6 +20,14 @@
 
 namespace sluice::inline v1::model {
 
+struct VhostCounters {
+    std::uint64_t clients = 0;  ///< front-ends that were taken on
+    std::uint64_t busy = 0;     ///< connections closed because another front-end is there
+    std::uint64_t messages = 0; ///< that front-ends sent
+    std::uint64_t refused = 0;  ///< of these, not obeyed
+    std::uint64_t dropped = 0;  ///< front-ends whose connection this side ended
+};
+
 /// Listens at a path and serves one front-end after the other. pump() and poll() may be called by two
 /// threads, each by one at a time; they lock each other out.
 class VhostNic final : private vhost_user::Rings {
@@ -37,6 +45,9 @@ class VhostNic final : private vhost_user::Rings {
 
     /// Moves up to a burst of frames in each direction of each pair. How many moved.
     std::size_t poll() noexcept;
+
+    /// For the thread that pumps.
+    VhostCounters counters() const noexcept;
 
     bool connected() const noexcept { return connected_.load(std::memory_order_relaxed); }
     /// Any thread.
@@ -59,6 +70,8 @@ class VhostNic final : private vhost_user::Rings {
     VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
              UniqueFd epoll);
     bool watch(int fd) noexcept;
+    void drop(bool ours) noexcept;
+    void accept() noexcept;
     void run() noexcept;
 
     std::uint64_t features() const noexcept override { return offered_; }
@@ -80,6 +93,7 @@ class VhostNic final : private vhost_user::Rings {
     vhost_user::Listener listener_;
     std::atomic<bool> connected_{false};
 
+    VhostCounters counted_; ///< of the front-ends that have gone
     std::mutex mutex_;
     std::atomic<bool> wanted_{false}; ///< pump() waits for the lock
     std::optional<vhost_user::BackEnd> front_;

@@ -54,6 +54,11 @@ class Rings {
     ~Rings() = default;
 };
 
+struct BackEndCounters {
+    std::uint64_t messages = 0; ///< that the front-end sent
+    std::uint64_t refused = 0;  ///< of these, not obeyed
+};
+
 /// One connection. Ends with it: rings stop, mappings go. Not thread-safe, and whoever polls the rings does
 /// not do so while pump() runs.
 class BackEnd {
@@ -70,6 +75,8 @@ class BackEnd {
     /// Serves what has arrived, so many messages at most; never blocks for long. An error: the connection has
     /// ended.
     Result<> pump(unsigned most = 64);
+
+    const BackEndCounters& counters() const noexcept { return counters_; }
 
     bool running(unsigned index) const noexcept { return index < rings_.size() && rings_[index].running; }
 
@@ -93,6 +100,7 @@ class BackEnd {
     int set_ring_fd(Message& message);
     Result<> answer(const Message& message);
     Result<> reply(const Message& message, std::span<const std::byte> body);
+    Result<> refuse(const Message& message);
     Ring* ring(std::uint32_t index) noexcept;
     unsigned index_of(const Ring& ring) const noexcept {
         return static_cast<unsigned>(&ring - rings_.data());
@@ -104,6 +112,7 @@ class BackEnd {
     int restart_all(const std::vector<bool>& wanted) noexcept;
 
     Channel channel_;
+    BackEndCounters counters_;
     Rings& device_;
     MemoryTable memory_;
     std::vector<Ring> rings_;

@@ -28,8 +28,9 @@ class Channel {
     Result<std::optional<Message>> receive();
 
     /// Sends a message whole, `fds` with its first byte. Messages are shorter than any socket's buffer: a
-    /// peer that takes none of it for two seconds is as good as gone (ETIMEDOUT). ECONNRESET, EPIPE: it is.
-    Result<> send(Header header, std::span<const std::byte> body, std::span<const int> fds = {});
+    /// peer that takes none of it for `patience_ms` is as good as gone (ETIMEDOUT). ECONNRESET, EPIPE: it is.
+    Result<> send(Header header, std::span<const std::byte> body, std::span<const int> fds = {},
+                  int patience_ms = 2000);
 
     /// Waits until there is something to receive, `timeout_ms` at most. False: there is not.
     bool wait(int timeout_ms) const noexcept;
