@@ -11,9 +11,9 @@
 
 #include <fmt/format.h>
 
+#include <sluice/base/bus_error.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/base/unique_fd.hpp>
-#include <sluice/serve/bus_error.hpp>
 
 #include "options.hpp"
 #include "service.hpp"
@@ -96,7 +96,7 @@ int run_program(int argc, char** argv) {
         return 0;
     }
     set_log_sink(print_log);
-    serve::handle_bus_errors();
+    handle_bus_errors();
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     const UniqueFd signals = catch_signals();
     if (!signals)

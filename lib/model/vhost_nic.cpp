@@ -50,15 +50,18 @@ Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::stri
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll)
         return fail_errno("cannot make an epoll descriptor", options.name);
+    auto wake = EventFd::create();
+    if (!wake)
+        return propagate(std::move(wake));
     std::unique_ptr<VhostNic> nic(
-        new VhostNic(options, std::move(*backend), std::move(*listener), std::move(epoll)));
-    if (!nic->watch(nic->listener_.fd()))
+        new VhostNic(options, std::move(*backend), std::move(*listener), std::move(epoll), std::move(*wake)));
+    if (!nic->watch(nic->listener_.fd()) || !nic->watch(nic->wake_.fd()))
         return fail_errno("cannot watch the vhost-user socket", options.name);
     return nic;
 }
 
 VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
-                   UniqueFd epoll)
+                   UniqueFd epoll, EventFd wake)
     : offered_(offer(options))
     , backend_(std::move(backend))
     , calls_(2 * std::size_t{options.queues}, -1)
@@ -69,6 +72,7 @@ VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, 
                         static_cast<void>(!::write(calls_[index], &one, sizeof one));
                 })
     , epoll_(std::move(epoll))
+    , wake_(std::move(wake))
     , listener_(std::move(listener)) {
     // §5.1.4: an address, the link's state and the number of pairs.
     if (options.mac)
@@ -89,6 +93,7 @@ void VhostNic::pump() noexcept {
     wanted_.store(true, std::memory_order_relaxed);
     const std::scoped_lock lock(mutex_);
     wanted_.store(false, std::memory_order_relaxed);
+    static_cast<void>(wake_.take());
     if (front_) {
         if (auto ok = front_->pump(); !ok) {
             log(LogLevel::info, ok.error().message());
@@ -118,7 +123,7 @@ void VhostNic::accept() noexcept {
             ++counted_.busy;
             continue;
         }
-        front_.emplace(std::move(**peer), static_cast<vhost_user::Rings&>(*this));
+        front_.emplace(std::move(**peer), static_cast<vhost_user::Rings&>(*this), wake_.fd());
         if (!watch(front_->fd())) {
             front_.reset();
             continue;

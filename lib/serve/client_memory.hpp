@@ -7,11 +7,10 @@
 #include <map>
 #include <span>
 
+#include <sluice/base/shared_memory.hpp>
 #include <sluice/base/unique_fd.hpp>
 #include <sluice/device/address_space.hpp>
 #include <sluice/vfio_user/messages.hpp>
-
-#include "shared_memory.hpp"
 
 namespace sluice::inline v1::serve {
 

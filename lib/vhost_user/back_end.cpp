@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <sluice/base/log.hpp>
 #include <sluice/vhost_user/check.hpp>
 
 namespace sluice::inline v1::vhost_user {
@@ -29,9 +30,10 @@ Areas areas_of(std::uint64_t size, bool packed) noexcept {
 
 } // namespace
 
-BackEnd::BackEnd(UniqueFd socket, Rings& rings)
+BackEnd::BackEnd(UniqueFd socket, Rings& rings, int wake)
     : channel_(std::move(socket))
     , device_(rings)
+    , wake_(wake)
     , rings_(2U * rings.pairs()) {}
 
 BackEnd::~BackEnd() {
@@ -39,6 +41,8 @@ BackEnd::~BackEnd() {
 }
 
 Result<> BackEnd::pump(unsigned most) {
+    if (memory_.is_gone())
+        return fail(EFAULT, "the vhost-user front-end took back memory that it shares");
     for (; most != 0; --most) {
         auto message = channel_.receive();
         if (!message)
@@ -172,9 +176,12 @@ int BackEnd::set_features(std::uint64_t features) {
 /// Replaces the whole table. Rings that run go on in the new one, if their areas are in it.
 int BackEnd::set_memory(Message& message) {
     const auto table = message.as<MemoryRegions>();
-    auto mapped = MemoryTable::map(std::span(table.regions).first(table.count), message.fds);
-    if (!mapped)
+    auto mapped = MemoryTable::map(std::span(table.regions).first(table.count), message.fds, wake_);
+    if (!mapped) {
+        if (counters_.refused == 0)
+            log(LogLevel::warning, mapped.error().message());
         return mapped.error().code();
+    }
     std::vector<bool> ran;
     for (Ring& each : rings_) {
         ran.push_back(each.running);

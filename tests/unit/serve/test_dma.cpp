@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <numeric>
 
-#include <sluice/serve/bus_error.hpp>
+#include <sluice/base/bus_error.hpp>
 
 #include "served.hpp"
 
@@ -120,7 +120,7 @@ TEST(DmaSpace, hands_whole_files_to_the_server) {
 }
 
 TEST(DmaSpace, survives_a_client_that_takes_its_memory_back) {
-    serve::handle_bus_errors();
+    handle_bus_errors();
     CopyEngine engine;
     CopyEngine neighbour;
     const std::string path = socket_path();
@@ -150,7 +150,7 @@ TEST(DmaSpace, survives_a_client_that_takes_its_memory_back) {
     }
     EXPECT_EQ(server->statistics().dropped, 1U);
     EXPECT_EQ(code(good->read(Region::bar0, 0, std::as_writable_bytes(std::span(&value, 1)))), 0);
-    EXPECT_FALSE(serve::absorb_bus_error(&value));
+    EXPECT_FALSE(absorb_bus_error(&value));
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <sluice/base/error.hpp>
+#include <sluice/base/event_fd.hpp>
 #include <sluice/base/unique_fd.hpp>
 #include <sluice/device/device.hpp>
 #include <sluice/model/datapath.hpp>
@@ -40,7 +41,8 @@ class VhostNic final : private vhost_user::Rings {
     int events_fd() const noexcept { return epoll_.get(); }
 
     /// Accepts a front-end, or serves what it said; never blocks for long. A front-end that goes, or breaks
-    /// the protocol, is dropped, and the next one may come.
+    /// the protocol, is dropped, and the next one may come; so is one that takes back memory, where the
+    /// program handles bus errors (sluice/base/bus_error.hpp).
     void pump() noexcept;
 
     /// Moves up to a burst of frames in each direction of each pair. How many moved.
@@ -68,7 +70,7 @@ class VhostNic final : private vhost_user::Rings {
     };
 
     VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
-             UniqueFd epoll);
+             UniqueFd epoll, EventFd wake);
     bool watch(int fd) noexcept;
     void drop(bool ours) noexcept;
     void accept() noexcept;
@@ -90,6 +92,7 @@ class VhostNic final : private vhost_user::Rings {
     Datapath datapath_;
     TableMemory memory_;
     UniqueFd epoll_;
+    EventFd wake_; ///< memory is gone
     vhost_user::Listener listener_;
     std::atomic<bool> connected_{false};
 

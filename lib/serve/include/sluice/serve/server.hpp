@@ -52,7 +52,7 @@ class Session;
 ///
 /// A client is not trusted: a message that is not right is refused with an errno, the stream stays in step,
 /// and its descriptors are closed. A program that serves should also call handle_bus_errors()
-/// (bus_error.hpp).
+/// (sluice/base/bus_error.hpp).
 ///
 /// Threading: one thread calls pump(), and while it runs nobody else controls the device. A device that is
 /// polled by another thread meanwhile may do DMA by message from there.

@@ -63,8 +63,8 @@ struct BackEndCounters {
 /// not do so while pump() runs.
 class BackEnd {
   public:
-    /// `rings` outlives it.
-    BackEnd(UniqueFd socket, Rings& rings);
+    /// `rings` outlives it, and `wake`, an eventfd that calls for pump() when the front-end took memory back.
+    BackEnd(UniqueFd socket, Rings& rings, int wake = -1);
     BackEnd(const BackEnd&) = delete;
     BackEnd& operator=(const BackEnd&) = delete;
     ~BackEnd();
@@ -73,7 +73,7 @@ class BackEnd {
     int fd() const noexcept { return channel_.fd(); }
 
     /// Serves what has arrived, so many messages at most; never blocks for long. An error: the connection has
-    /// ended.
+    /// ended, or is to end: EFAULT: the front-end took back memory that it shares.
     Result<> pump(unsigned most = 64);
 
     const BackEndCounters& counters() const noexcept { return counters_; }
@@ -114,6 +114,7 @@ class BackEnd {
     Channel channel_;
     BackEndCounters counters_;
     Rings& device_;
+    const int wake_;
     MemoryTable memory_;
     std::vector<Ring> rings_;
     std::uint64_t features_ = 0;

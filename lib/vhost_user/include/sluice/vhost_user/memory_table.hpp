@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <sluice/base/error.hpp>
-#include <sluice/base/mapping.hpp>
+#include <sluice/base/shared_memory.hpp>
 #include <sluice/vhost_user/messages.hpp>
 
 namespace sluice::inline v1::vhost_user {
@@ -19,8 +19,10 @@ class MemoryTable {
     MemoryTable() noexcept = default;
 
     /// Maps all regions, or none. The descriptors are of no use afterwards. EINVAL: an empty region, one that
-    /// wraps, one that overlaps another, or one that its file does not hold. Others as mmap.
-    static Result<MemoryTable> map(std::span<const MemoryRegion> regions, std::span<const UniqueFd> fds);
+    /// wraps, one that overlaps another, or one that its file does not hold. ENOTSUP: a file that is not in
+    /// memory. Others as mmap. `wake` is signalled when memory turns out to be gone; it outlives this.
+    static Result<MemoryTable> map(std::span<const MemoryRegion> regions, std::span<const UniqueFd> fds,
+                                   int wake = -1);
 
     /// A stretch of guest addresses and where it is here.
     struct Window {
@@ -35,13 +37,16 @@ class MemoryTable {
     /// it is not.
     std::byte* user(std::uint64_t address, std::uint64_t size, std::uint64_t alignment) const noexcept;
 
+    /// The front-end took some of it back; zeroes are there now. Known to who handles bus errors
+    /// (sluice/base/bus_error.hpp).
+    bool is_gone() const noexcept;
+
     std::size_t regions() const noexcept { return mapped_.size(); }
 
   private:
     struct Mapped {
         MemoryRegion region;
-        Mapping mapping;
-        std::byte* data = nullptr;
+        SharedMemory memory;
     };
     std::vector<Mapped> mapped_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "shared_memory.hpp"
+#include <sluice/base/shared_memory.hpp>
 
 #include <linux/magic.h>
 #include <sys/mman.h>
@@ -7,15 +7,17 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <mutex>
 #include <vector>
 
-#include <sluice/serve/bus_error.hpp>
+#include <sluice/base/bus_error.hpp>
 
-namespace sluice::inline v1::serve {
+namespace sluice::inline v1 {
 
 /// Slots are never freed, only used again, so that a signal handler can walk them at any time.
 struct SharedMemory::Slot {
@@ -27,6 +29,9 @@ struct SharedMemory::Slot {
 };
 
 namespace {
+
+constexpr std::uint64_t page = 4096;
+constexpr std::uint64_t largest_page = 1 << 30;
 
 std::atomic<SharedMemory::Slot*> slots{nullptr};
 std::atomic<std::uint64_t> losses_seen{0};
@@ -113,22 +118,28 @@ Result<SharedMemory> SharedMemory::map(int fd, std::uint64_t offset, std::uint64
     struct statfs system{};
     struct stat facts{};
     if (::fstatfs(fd, &system) != 0 || ::fstat(fd, &facts) != 0)
-        return fail_errno("cannot tell what a client's file is");
+        return fail_errno("cannot tell what the file of shared memory is");
     const auto kind = static_cast<std::uint64_t>(system.f_type);
     if (!S_ISREG(facts.st_mode) || (kind != TMPFS_MAGIC && kind != HUGETLBFS_MAGIC))
-        return fail(ENOTSUP, "a client's file is not in memory");
+        return fail(ENOTSUP, "the file of shared memory is not in memory: tmpfs, a memfd or hugetlbfs is");
     const auto length = static_cast<std::uint64_t>(facts.st_size);
     if (size == 0 || offset > length || size > length - offset)
-        return fail(EINVAL, "a client's memory is not inside its file");
-    auto mapping = Mapping::shared(fd, size, offset, PROT_READ | (writable ? PROT_WRITE : 0));
+        return fail(EINVAL, "shared memory is not inside its file");
+    // A file of hugepages says their size as its block size, and is mapped in multiples of it.
+    const auto block = static_cast<std::uint64_t>(facts.st_blksize);
+    const std::uint64_t align = std::has_single_bit(block) ? std::clamp(block, page, largest_page) : page;
+    const std::uint64_t inside = offset & (align - 1);
+    const std::uint64_t whole = (inside + size + align - 1) & ~(align - 1);
+    auto mapping = Mapping::shared(fd, whole, offset - inside, PROT_READ | (writable ? PROT_WRITE : 0));
     if (!mapping)
         return propagate(std::move(mapping));
     SharedMemory memory;
     memory.mapping_ = std::move(*mapping);
+    memory.span_ = memory.mapping_.span().subspan(inside, size);
     memory.slot_ = take_slot();
     memory.slot_->gone = false;
     memory.slot_->wake = wake;
-    memory.slot_->size = size;
+    memory.slot_->size = whole;
     memory.slot_->begin = reinterpret_cast<std::uintptr_t>(memory.mapping_.data());
     return memory;
 }
@@ -137,6 +148,7 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
     if (this != &other) {
         release();
         mapping_ = std::move(other.mapping_);
+        span_ = std::exchange(other.span_, {});
         slot_ = std::exchange(other.slot_, nullptr);
     }
     return *this;
@@ -149,6 +161,7 @@ void SharedMemory::release() noexcept {
         const std::lock_guard lock(unused.mutex);
         unused.slots.push_back(std::exchange(slot_, nullptr));
     }
+    span_ = {};
     mapping_.reset();
 }
 
@@ -160,4 +173,4 @@ std::uint64_t SharedMemory::losses() noexcept {
     return losses_seen.load();
 }
 
-} // namespace sluice::inline v1::serve
+} // namespace sluice::inline v1
