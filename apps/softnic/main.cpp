@@ -104,7 +104,7 @@ int run_program(int argc, char** argv) {
     std::vector<std::unique_ptr<Service>> services;
     for (Place& place : line->places) {
         const std::string where = place.uri + " at " + place.socket;
-        auto service = Service::create(std::move(place), line->protocol);
+        auto service = Service::create(std::move(place), *line);
         if (!service)
             return complain(service.error());
         services.push_back(std::move(*service));

@@ -38,6 +38,7 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
     app.add_option("-p,--protocol", protocol, "vfio-user: whole devices; vhost-user: their rings alone")
         ->check(CLI::IsMember({"vfio-user", "vhost-user"}))
         ->capture_default_str();
+    app.add_flag("-c,--connect", line.connect, "vhost-user: connect to sockets that front-ends listen at");
     app.footer(
         "SIGUSR1 prints statistics; SIGINT and SIGTERM end it with them. Exit status: 0 done, 2 wrong\n"
         "arguments or could not run.");
@@ -51,6 +52,8 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
         return fail(EINVAL, "see sluice-softnic --help", wrong.what());
     }
     line.protocol = protocol == "vhost-user" ? Protocol::vhost_user : Protocol::vfio_user;
+    if (line.connect && line.protocol != Protocol::vhost_user)
+        return fail(EINVAL, "--connect is for --protocol vhost-user: by vfio-user the device listens");
     if (devices.empty() || devices.size() != sockets.size())
         return fail(EINVAL, "each --device needs its --socket",
                     fmt::format("{} devices, {} sockets", devices.size(), sockets.size()));

@@ -24,6 +24,7 @@ enum class Protocol { vfio_user, vhost_user };
 struct CommandLine {
     std::vector<Place> places;
     Protocol protocol = Protocol::vfio_user;
+    bool connect = false; ///< to front-ends that listen
     bool help = false;
     std::string help_text;
 };

@@ -51,8 +51,8 @@ class ServedDevice final : public Served {
 /// A device's rings, by vhost-user.
 class ServedRings final : public Served {
   public:
-    static Result<std::unique_ptr<Served>> create(const Place& place) {
-        auto nic = model::VhostNic::create(place.options, place.socket);
+    static Result<std::unique_ptr<Served>> create(const Place& place, model::VhostRole role) {
+        auto nic = model::VhostNic::create(place.options, place.socket, role);
         if (!nic)
             return propagate(std::move(nic));
         return std::unique_ptr<Served>(new ServedRings(std::move(*nic)));
@@ -77,8 +77,10 @@ class ServedRings final : public Served {
 
 } // namespace
 
-Result<std::unique_ptr<Service>> Service::create(Place place, Protocol protocol) {
-    auto served = protocol == Protocol::vhost_user ? ServedRings::create(place) : ServedDevice::create(place);
+Result<std::unique_ptr<Service>> Service::create(Place place, const CommandLine& line) {
+    const auto role = line.connect ? model::VhostRole::client : model::VhostRole::server;
+    auto served = line.protocol == Protocol::vhost_user ? ServedRings::create(place, role)
+                                                        : ServedDevice::create(place);
     if (!served)
         return propagate(std::move(served));
     std::unique_ptr<Service> service(new Service(std::move(place), std::move(*served)));

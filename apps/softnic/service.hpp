@@ -39,8 +39,8 @@ class Served {
 
 class Service {
   public:
-    /// Makes the device and listens.
-    static Result<std::unique_ptr<Service>> create(Place place, Protocol protocol);
+    /// Makes the device and its socket.
+    static Result<std::unique_ptr<Service>> create(Place place, const CommandLine& line);
 
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;

@@ -2,6 +2,7 @@
 #include <sluice/model/vhost_nic.hpp>
 
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,8 @@
 namespace sluice::inline v1::model {
 
 namespace {
+
+constexpr long retry_ns = 50'000'000;
 
 std::uint64_t offer(const NicOptions& options) noexcept {
     using namespace feature;
@@ -36,7 +39,7 @@ VhostNic::TableMemory::Window VhostNic::TableMemory::find(std::uint64_t address)
     return {window.first, window.size, window.data, true, true};
 }
 
-Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::string path) {
+Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::string path, VhostRole role) {
     if (options.queues == 0 || options.queues > NicOptions::max_queues)
         return fail(EINVAL, "a soft NIC has 1 to 64 queue pairs", options.name);
     options.backend.queues = options.queues;
@@ -44,9 +47,6 @@ Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::stri
     auto backend = make_backend(options.backend);
     if (!backend)
         return propagate(std::move(backend));
-    auto listener = vhost_user::Listener::create(std::move(path));
-    if (!listener)
-        return propagate(std::move(listener));
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll)
         return fail_errno("cannot make an epoll descriptor", options.name);
@@ -54,13 +54,33 @@ Result<std::unique_ptr<VhostNic>> VhostNic::create(NicOptions options, std::stri
     if (!wake)
         return propagate(std::move(wake));
     std::unique_ptr<VhostNic> nic(
-        new VhostNic(options, std::move(*backend), std::move(*listener), std::move(epoll), std::move(*wake)));
-    if (!nic->watch(nic->listener_.fd()) || !nic->watch(nic->wake_.fd()))
-        return fail_errno("cannot watch the vhost-user socket", options.name);
+        new VhostNic(options, std::move(*backend), std::move(path), std::move(epoll), std::move(*wake)));
+    if (auto ok = nic->open(role); !ok)
+        return propagate(std::move(ok));
     return nic;
 }
 
-VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
+Result<> VhostNic::open(VhostRole role) {
+    int fd = -1;
+    if (role == VhostRole::server) {
+        auto listener = vhost_user::Listener::create(path_);
+        if (!listener)
+            return propagate(std::move(listener));
+        fd = listener_.emplace(std::move(*listener)).fd();
+    } else {
+        timer_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+        itimerspec often{};
+        often.it_interval.tv_nsec = often.it_value.tv_nsec = retry_ns;
+        if (!timer_ || ::timerfd_settime(timer_.get(), 0, &often, nullptr) != 0)
+            return fail_errno("cannot make a timer", path_);
+        fd = timer_.get();
+    }
+    if (!watch(fd) || !watch(wake_.fd()))
+        return fail_errno("cannot watch the vhost-user socket", path_);
+    return {};
+}
+
+VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, std::string path,
                    UniqueFd epoll, EventFd wake)
     : offered_(offer(options))
     , backend_(std::move(backend))
@@ -73,7 +93,7 @@ VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, 
                 })
     , epoll_(std::move(epoll))
     , wake_(std::move(wake))
-    , listener_(std::move(listener)) {
+    , path_(std::move(path)) {
     // §5.1.4: an address, the link's state and the number of pairs.
     if (options.mac)
         std::copy(options.mac->begin(), options.mac->end(), config_.begin());
@@ -113,10 +133,21 @@ void VhostNic::drop(bool ours) noexcept {
     connected_ = false;
 }
 
-/// Takes on who waits at the socket, and sends away who comes beside.
+/// Who waits at the socket, or listens there, if anybody does.
+Result<std::optional<UniqueFd>> VhostNic::next_peer() {
+    if (listener_)
+        return listener_->accept();
+    std::uint64_t expirations = 0;
+    if (::read(timer_.get(), &expirations, sizeof expirations) != sizeof expirations || front_)
+        return std::nullopt;
+    auto peer = vhost_user::connect(path_);
+    return peer ? std::optional(std::move(*peer)) : std::nullopt;
+}
+
+/// Takes on the next front-end, and sends away who comes beside.
 void VhostNic::accept() noexcept {
     for (;;) {
-        auto peer = listener_.accept();
+        auto peer = next_peer();
         if (!peer || !*peer)
             return;
         if (front_) {
@@ -150,6 +181,7 @@ std::size_t VhostNic::poll() noexcept {
 }
 
 void VhostNic::set_features(std::uint64_t features) noexcept {
+    packed_.store((features & feature::ring_packed) != 0, std::memory_order_relaxed);
     datapath_.set_features(features);
 }
 
@@ -166,8 +198,14 @@ void VhostNic::run() noexcept {
 void VhostNic::start(unsigned index, const vhost_user::RingSetup& ring,
                      const vhost_user::MemoryTable& memory) noexcept {
     memory_.set(&memory);
+    auto base = ring.base;
+    // A split ring says itself how far it was used. A front-end whose back-end died may not know (DPDK's
+    // virtio-user says 0).
+    if ((datapath_.features() & feature::ring_packed) == 0)
+        base = to_little(
+            __atomic_load_n(reinterpret_cast<const std::uint16_t*>(ring.device + 2), __ATOMIC_ACQUIRE));
     calls_[index] = ring.call;
-    datapath_.start_queue(index, {ring.size, ring.desc, ring.driver, ring.device}, ring.base);
+    datapath_.start_queue(index, {ring.size, ring.desc, ring.driver, ring.device}, base);
     run();
 }
 
@@ -185,6 +223,7 @@ void VhostNic::set_call(unsigned index, int call) noexcept {
 
 std::vector<device::Statistic> VhostNic::statistics() const {
     auto all = datapath_.statistics();
+    all.push_back({"packed_rings", packed_.load(std::memory_order_relaxed) ? 1U : 0U});
     for (device::Statistic& each : backend_->statistics())
         all.push_back(std::move(each));
     return all;

@@ -29,12 +29,16 @@ struct VhostCounters {
     std::uint64_t dropped = 0;  ///< front-ends whose connection this side ended
 };
 
-/// Listens at a path and serves one front-end after the other. pump() and poll() may be called by two
-/// threads, each by one at a time; they lock each other out.
+/// Who makes the socket. A client connects, and again when the front-end has gone, until somebody listens.
+enum class VhostRole { server, client };
+
+/// Serves one front-end after the other, at a path that one of the two listens at. pump() and poll() may be
+/// called by two threads, each by one at a time; they lock each other out.
 class VhostNic final : private vhost_user::Rings {
   public:
     /// Errors as make_backend() and vhost_user::Listener::create().
-    static Result<std::unique_ptr<VhostNic>> create(NicOptions options, std::string path);
+    static Result<std::unique_ptr<VhostNic>> create(NicOptions options, std::string path,
+                                                    VhostRole role = VhostRole::server);
     ~VhostNic();
 
     /// Readable when pump() has something to do.
@@ -69,8 +73,10 @@ class VhostNic final : private vhost_user::Rings {
         const vhost_user::MemoryTable* table_ = nullptr;
     };
 
-    VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, vhost_user::Listener listener,
-             UniqueFd epoll, EventFd wake);
+    VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, std::string path, UniqueFd epoll,
+             EventFd wake);
+    Result<> open(VhostRole role);
+    Result<std::optional<UniqueFd>> next_peer();
     bool watch(int fd) noexcept;
     void drop(bool ours) noexcept;
     void accept() noexcept;
@@ -93,8 +99,11 @@ class VhostNic final : private vhost_user::Rings {
     TableMemory memory_;
     UniqueFd epoll_;
     EventFd wake_; ///< memory is gone
-    vhost_user::Listener listener_;
+    const std::string path_;
+    std::optional<vhost_user::Listener> listener_; ///< a server's
+    UniqueFd timer_;                               ///< a client's, for the next try
     std::atomic<bool> connected_{false};
+    std::atomic<bool> packed_{false};
 
     VhostCounters counted_; ///< of the front-ends that have gone
     std::mutex mutex_;
