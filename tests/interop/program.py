@@ -12,10 +12,10 @@ EAL = ['-l', '0,1', '-m', '96', '--no-huge', '--no-telemetry', '--no-shconf', '-
 class Program:
     """One testpmd, its output in a file."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         # DPDK's ends when its standard input does.
         self.out = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.out, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.out, stderr=subprocess.STDOUT, env=env)
 
     def text(self):
         self.out.seek(0)
