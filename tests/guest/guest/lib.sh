@@ -137,13 +137,13 @@ in_ns() { ip netns exec "$@"; }
 # listens NAME PORT
 listens() { in_ns "$1" ss -Htln "sport = :$2" | grep -q .; }
 
-# --- waiting ---
+# --- waiting: naps are counted, since the clock leaps while another guest measures ---
 # wait_for SECONDS CMD…
 wait_for() {
-    local end=$((SECONDS + $1))
+    local naps=$(($1 * 10))
     shift
     until "$@" > /dev/null 2>&1; do
-        [ $SECONDS -lt "$end" ] || return 1
+        ((naps-- > 0)) || return 1
         sleep 0.1
     done
 }
@@ -161,9 +161,9 @@ app_start() {
 app_runs() { kill -0 "$APP_PID" 2> /dev/null; }
 # app_wait PATTERN SECONDS: until its output has such a line.
 app_wait() {
-    local end=$((SECONDS + $2))
+    local naps=$(($2 * 5))
     until grep -qE -- "$1" "$APP_LOG"; do
-        app_runs && [ $SECONDS -lt "$end" ] || return 1
+        app_runs && ((naps-- > 0)) || return 1
         sleep 0.2
     done
 }

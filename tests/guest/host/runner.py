@@ -110,7 +110,7 @@ class Runner:
             try:
                 while jobs:
                     self.run_job(guest, service, jobs.pop(0))
-                    service.alone.close()
+                    service.end()
             finally:
                 service.close()
 

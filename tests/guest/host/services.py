@@ -4,7 +4,8 @@
     frames COMMAND…       a command of host/frames.py, which stands at the wires of the suite's topology
     qmp COMMAND [JSON]    a command for QEMU
     alone                 from now on no other guest runs, until `together` or the suite's end: the suite measures
-    together              the other guests go on
+    undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, and a stopped guest's clock goes on
+    together              the other guests go on, and may stop this one
     counts                what the counting plugin wrote since it was last asked (suites that declare count=on)
 """
 import contextlib
@@ -25,13 +26,13 @@ class Services:
 
     def __init__(self, guest):
         self.guest, self.peers, self.counted = guest, {}, 0
-        self.alone = contextlib.ExitStack()
+        self.turn = contextlib.ExitStack()
 
     def request(self, job, text):
         verb, _, rest = text.partition(" ")
         try:
             {"frames": self.frames, "qmp": self.qmp, "counts": self.counts,
-             "alone": self.stop_others, "together": self.go_on}[verb](job, rest)
+             "alone": self.stop_others, "undisturbed": self.take_turn, "together": self.end_turn}[verb](job, rest)
         except (KeyError, ValueError, OSError) as error:
             self.answer([f"error {verb}: {error!r}"])
 
@@ -45,18 +46,28 @@ class Services:
         self.answer([json.dumps(self.guest.qmp(command, **json.loads(arguments or "{}")))])
 
     def stop_others(self, _job, _rest):
-        with contextlib.ExitStack() as alone:
-            file = alone.enter_context(open(self.guest.meeting / "measuring.lock", "w"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-            for path in self.guest.meeting.glob("[0-9]*"):
-                if path != self.guest.pid_path:
-                    stop(int(path.name), alone)
-            self.alone = alone.pop_all()
+        self.begin_turn()
+        for path in self.guest.meeting.glob("[0-9]*"):
+            if path != self.guest.pid_path:
+                stop(int(path.name), self.turn)
         self.answer(["alone"])
 
-    def go_on(self, _job, _rest):
-        self.alone.close()
+    def take_turn(self, _job, _rest):
+        self.begin_turn()
+        self.answer(["undisturbed"])
+
+    def begin_turn(self):
+        """One guest has it at a time; closing the turn gives it up."""
+        self.end()
+        file = self.turn.enter_context(open(self.guest.meeting / "turn.lock", "w"))
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def end_turn(self, _job, _rest):
+        self.end()
         self.answer(["together"])
+
+    def end(self):
+        self.turn.close()
 
     def counts(self, _job, _rest):
         lines = self.guest.counts_path.read_text().splitlines()
@@ -70,16 +81,16 @@ class Services:
         self.peers[key].command(rest)
 
     def close(self):
-        self.alone.close()
+        self.end()
         for peer in self.peers.values():
             peer.close()
 
 
-def stop(pid, alone):
-    """Stops another guest's QEMU, if it still runs, until `alone` is closed. (QMP's own `stop` has hung a guest with QEMU's edu.)"""
+def stop(pid, turn):
+    """Stops another guest's QEMU, if it still runs, until `turn` is closed. (QMP's own `stop` has hung a guest with QEMU's edu.)"""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
-        alone.callback(go_on, pid)
+        turn.callback(go_on, pid)
 
 
 def go_on(pid):

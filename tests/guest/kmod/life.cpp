@@ -29,7 +29,7 @@ struct Busy {
     }
 };
 
-CASE(kill_20_times_under_dma) {
+CASE(timed_kill_20_times_under_dma) {
     const Memory m(kPage);
     const long pins = pinned_pages();
     std::vector<std::uint8_t> canary(kPage, 0xc5);
@@ -63,7 +63,7 @@ static double unbind_seconds(const std::string& bdf) {
     return now() - begin;
 }
 
-CASE(unbind_asks_and_a_polite_owner_closes) {
+CASE(timed_unbind_asks_and_a_polite_owner_closes) {
     const Parameter ms("revoke_ms", "5000");
     for (int n = 0; n < 10; ++n) {
         Opened* o = nullptr;
@@ -88,7 +88,7 @@ CASE(unbind_asks_and_a_polite_owner_closes) {
     }
 }
 
-CASE(unbind_revokes_from_who_ignores_it) {
+CASE(timed_unbind_revokes_from_who_ignores_it) {
     const Parameter ms("revoke_ms", "300");
     for (int n = 0; n < 10; ++n) {
         int go[2];
@@ -142,7 +142,7 @@ CASE(unbind_revokes_from_who_ignores_it) {
     }
 }
 
-CASE(unbind_revokes_from_a_stopped_owner) {
+CASE(timed_unbind_revokes_from_a_stopped_owner) {
     const Parameter ms("revoke_ms", "300");
     const Memory m(kPage);
     Busy* busy = nullptr;
@@ -164,7 +164,7 @@ CASE(unbind_revokes_from_a_stopped_owner) {
 }
 
 // The owner's own page fault handler never answers, so that SPACE_MAP sleeps in the middle of pinning.
-CASE(unbind_does_not_wait_for_a_page_that_never_comes) {
+CASE(timed_unbind_does_not_wait_for_a_page_that_never_comes) {
     const Parameter ms("revoke_ms", "300");
     const pid_t pid = spawn_owner(
         [] {
@@ -189,7 +189,7 @@ CASE(unbind_does_not_wait_for_a_page_that_never_comes) {
     CHECK(Opened(roles.edu).device);
 }
 
-CASE(request_eventfd_set_late_fires_at_once) {
+CASE(timed_request_eventfd_set_late_fires_at_once) {
     const Parameter ms("revoke_ms", "3000");
     Opened* o = nullptr;
     const pid_t pid = spawn_owner([&] { o = new Opened(roles.nic); },
