@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "results.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace sluice::perf {
+
+namespace {
+
+struct Row {
+    Verdict verdict;
+    std::string_view name;
+    ExitCode code;
+    int badness;
+};
+
+constexpr std::array<Row, 6> verdicts{{
+    {Verdict::improved, "improved", exit_done, 0},
+    {Verdict::same, "same", exit_done, 1},
+    {Verdict::too_noisy, "too-noisy", exit_noisy, 2},
+    {Verdict::not_comparable, "not-comparable", exit_usage, 3},
+    {Verdict::regressed, "regressed", exit_no, 4},
+    {Verdict::could_not_run, "could-not-run", exit_usage, 5},
+}};
+
+const Row& row_of(Verdict verdict) noexcept {
+    return *std::ranges::find(verdicts, verdict, &Row::verdict);
+}
+
+} // namespace
+
+std::string_view name_of(Verdict verdict) noexcept {
+    return row_of(verdict).name;
+}
+
+std::optional<Verdict> verdict_named(std::string_view name) noexcept {
+    const auto* row = std::ranges::find(verdicts, name, &Row::name);
+    return row == verdicts.end() ? std::nullopt : std::optional(row->verdict);
+}
+
+ExitCode exit_code_of(Verdict verdict) noexcept {
+    return row_of(verdict).code;
+}
+
+ExitCode exit_code_of(std::span<const Comparison> comparisons, bool noisy_passes) noexcept {
+    bool regressed = false, failed = false, noisy = false;
+    for (const auto& one : comparisons) {
+        ExitCode code = exit_code_of(one.verdict);
+        regressed |= code == exit_no;
+        failed |= code == exit_usage;
+        noisy |= code == exit_noisy;
+    }
+    if (failed)
+        return exit_usage;
+    if (regressed)
+        return exit_no;
+    return noisy && !noisy_passes ? exit_noisy : exit_done;
+}
+
+void sort_worst_first(std::vector<Comparison>& comparisons) {
+    std::ranges::stable_sort(comparisons, [](const Comparison& x, const Comparison& y) {
+        auto key = [](const Comparison& one) { return std::pair(-row_of(one.verdict).badness, -one.ratio); };
+        return key(x) < key(y);
+    });
+}
+
+} // namespace sluice::perf
