@@ -126,8 +126,7 @@ void Datapath::start_queue(unsigned index, const RingMemory& memory, std::option
         queue.emplace<PackedRing>().start(memory, base.value_or(0x8000));
     else
         queue.emplace<SplitRing>().start(memory, base.value_or(0));
-    // Polling needs no doorbells.
-    std::visit([](auto& ring) { ring.want_doorbells(false); }, queue);
+    std::visit([this](auto& ring) { ring.want_doorbells(wants_doorbells_); }, queue);
 }
 
 std::uint32_t Datapath::stop_queue(unsigned index) noexcept {

@@ -37,8 +37,11 @@ constexpr std::uint8_t vendor_capability = 0x09;
 std::uint64_t offer(const NicOptions& options) noexcept {
     using namespace feature;
     std::uint64_t bits = csum | guest_csum | guest_tso4 | guest_tso6 | host_tso4 | host_tso6 | feature::mac |
-                         feature::status | ctrl_vq | ctrl_rx | ctrl_mac | version_1 | access_platform |
-                         in_order | speed_duplex;
+                         feature::status | version_1 | access_platform | speed_duplex;
+    if (!options.mapped_doorbells)
+        bits |= ctrl_vq | ctrl_rx | ctrl_mac;
+    if (options.in_order)
+        bits |= feature::in_order;
     if (options.mergeable)
         bits |= mrg_rxbuf;
     if (options.packed)
@@ -118,7 +121,10 @@ SoftNic::SoftNic(const NicOptions& options, std::unique_ptr<Backend> backend,
     , backend_(std::move(backend))
     , memory_(std::move(space))
     , datapath_(*backend_, options.queues, [this](unsigned index) { interrupt(queues_[index].vector, 1); })
-    , queues_(2 * std::size_t{options.queues} + 1) {}
+    , queues_(2 * std::size_t{options.queues} + 1)
+    , mapped_doorbells_(options.mapped_doorbells) {
+    datapath_.want_doorbells(options.mapped_doorbells);
+}
 
 SoftNic::~SoftNic() {
     const std::lock_guard lock(mutex_);
@@ -133,6 +139,8 @@ Result<> SoftNic::build_device() {
     setup.regions.push_back(
         {.region = device::bar(registers_bar),
          .size = registers_bytes,
+         .mappable = mapped_doorbells_ ? std::vector<device::Area>{{notify_at, notify_bytes}}
+                                       : std::vector<device::Area>{},
          .on_read = [this](auto offset, auto width) { return read_register(offset, width); },
          .on_write = [this](auto offset, auto width, auto value) { write_register(offset, width, value); }});
     setup.vectors[static_cast<std::size_t>(Irq::intx)] = 1;

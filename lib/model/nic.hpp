@@ -137,6 +137,7 @@ class SoftNic final : public ModelDevice {
     std::mutex mutex_;
     std::atomic<unsigned> waiting_{0};
     std::vector<Queue> queues_;
+    const bool mapped_doorbells_;
     std::uint64_t accepted_ = 0;
     std::uint64_t offered_select_ = 0;
     std::uint64_t accepted_select_ = 0;

@@ -60,6 +60,10 @@ class Datapath {
     void set_features(std::uint64_t features) noexcept;
     std::uint64_t features() const noexcept { return features_; }
 
+    /// Whether drivers are to ring when they have given something: off, since polling needs none. Of queues
+    /// that start later.
+    void want_doorbells(bool wanted) noexcept { wants_doorbells_ = wanted; }
+
     /// Lets a queue run. `base` as SplitRing's and PackedRing's start(); nothing: a queue at its birth.
     void start_queue(unsigned index, const RingMemory& memory, std::optional<std::uint32_t> base = {});
     /// Where it stood. Nothing of the queue is touched any more.
@@ -114,6 +118,7 @@ class Datapath {
     bool mergeable_ = false;
     unsigned active_ = 0;
     bool alarm_ = false;
+    bool wants_doorbells_ = false;
     ReceiveFilter filter_;
     DatapathCounters counters_;
 

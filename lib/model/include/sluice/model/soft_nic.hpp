@@ -26,6 +26,10 @@ struct NicOptions {
     unsigned queues = 1; ///< queue pairs, at most max_queues
     bool packed = false; ///< packed rings are offered
     bool mergeable = true;
+    bool in_order = true; ///< its use is offered
+    /// Doorbells are memory that nothing looks at, and wanted, as those of most devices: there is no control
+    /// queue then, since that needs one.
+    bool mapped_doorbells = false;
     std::optional<std::array<std::byte, 6>> mac{}; ///< none: one of its own, locally administered
     std::shared_ptr<device::AddressSpace> space{}; ///< null: one of its own, whose IOVAs are not EAL's
     // NOLINTEND(readability-redundant-member-init)
