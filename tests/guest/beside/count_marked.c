@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A plugin of QEMU 7.2 (its plugin interface, version 1) that counts what a guest's program does between two
-// marks: instructions of user space, loads, stores, distinct 64-byte lines, and accesses to devices. Exact,
-// and the same in each run.
+// A plugin of QEMU 7.2 (its plugin interface, version 1; system and user emulation) that counts what a
+// program does between two marks: instructions of user space, loads, stores, distinct 64-byte lines, and
+// accesses to devices. Exact, and the same in each run.
 //
 // A mark is an instruction that does nothing, nopl disp32(%rax) with disp32 = 0x5a5a0000 | CODE; it is not
-// counted. CODE: 1 to 0x7d begins a region of that number, | 0x80 ends it; 0x7f writes the regions to the
-// file and begins anew; 0x7e begins anew. One virtual CPU only, and nothing may take it from the program
+// counted. CODE: 1 to 0x7c begins a region of that number, | 0x80 ends it; 0x7f writes the regions to the
+// file and begins anew; 0x7e begins anew; 0x7d has the address of the next load watched: stores to it are
+// counted. One virtual CPU only, and nothing may take it from the program
 // between two marks (SCHED_FIFO).
 //
-// arguments: out=FILE
+// With lines=on each line of memory is reported too, as `line ADDRESS touched=… read=… written=… stores=…`:
+// in how many turns it was touched, read and written, and the stores to it.
+//
+// arguments: out=FILE[,lines=on]
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,10 +43,10 @@ void qemu_plugin_register_vcpu_mem_cb(struct instruction*, void (*)(unsigned, me
                                       int, void*);
 enum { no_registers = 0, add_u64 = 0, reads_and_writes = 3 };
 
-enum { code_restart = 0x7e, code_report = 0x7f, code_end = 0x80, regions = 0x7e };
-enum counter { instructions, wide, loads, stores, lines, device_reads, device_writes, counters };
-static const char* const names[counters] = {"instructions", "wide",         "loads",        "stores",
-                                            "lines",        "device_reads", "device_writes"};
+enum { code_watch = 0x7d, code_restart = 0x7e, code_report = 0x7f, code_end = 0x80, regions = 0x7d };
+enum counter { instructions, wide, loads, stores, lines, device_reads, device_writes, watched, counters };
+static const char* const names[counters] = {"instructions", "wide",         "loads",         "stores",
+                                            "lines",        "device_reads", "device_writes", "watched"};
 
 static struct region {
     uint64_t begun[counters], sum[counters];
@@ -52,26 +56,43 @@ static uint64_t now[counters];
 static unsigned open_region; // 0: none
 static FILE* out;
 
-// The lines of the open region: a line is there if its entry says so and the entry is of this turn.
-enum { line_slots = 1 << 14 };
-static struct {
-    uint64_t line, turn;
+// Each line that was touched since the beginning, and whether it was in this turn.
+enum { line_slots = 1 << 16 };
+static struct seen {
+    uint64_t line, turn; // turn 0: nothing
+    bool is_read, is_written;
+    uint64_t touched, read, written, stores;
 } seen[line_slots];
 static uint64_t turn;
+static bool report_lines;
 
-static void see(uint64_t line) {
-    uint64_t slot = (line * 0x9e3779b97f4a7c15u) >> 50;
+static void see(uint64_t line, bool store) {
+    uint64_t slot = (line * 0x9e3779b97f4a7c15u) >> 48;
     for (unsigned tries = 0; tries < line_slots; ++tries, slot = (slot + 1) % line_slots) {
-        if (seen[slot].turn != turn) {
-            seen[slot].line = line;
-            seen[slot].turn = turn;
+        struct seen* entry = &seen[slot];
+        if (entry->turn != 0 && entry->line != line)
+            continue;
+        if (entry->turn != turn) {
+            entry->line = line;
+            entry->turn = turn;
+            entry->is_read = entry->is_written = false;
+            ++entry->touched;
             ++now[lines];
-            return;
         }
-        if (seen[slot].line == line)
-            return;
+        entry->read += !store && !entry->is_read;
+        entry->written += store && !entry->is_written;
+        entry->is_read |= !store;
+        entry->is_written |= store;
+        entry->stores += store;
+        return;
     }
 }
+
+// Addresses whose stores are counted.
+enum { watches = 8 };
+static uint64_t watch[watches];
+static unsigned watch_count;
+static bool watch_next;
 
 static void report(void) {
     for (unsigned number = 0; number < regions; ++number) {
@@ -83,6 +104,10 @@ static void report(void) {
             fprintf(out, " %s=%lu", names[i], region->sum[i]);
         fprintf(out, " least=%lu most=%lu\n", region->least, region->most);
     }
+    for (unsigned slot = 0; report_lines && slot < line_slots; ++slot)
+        if (seen[slot].turn != 0)
+            fprintf(out, "line %lx touched=%lu read=%lu written=%lu stores=%lu\n", seen[slot].line * 64,
+                    seen[slot].touched, seen[slot].read, seen[slot].written, seen[slot].stores);
     fflush(out);
 }
 
@@ -111,7 +136,10 @@ static void on_mark(unsigned cpu, void* argument) {
         if (code == code_report)
             report();
         memset(table, 0, sizeof table);
+        memset(seen, 0, sizeof seen);
         open_region = 0;
+    } else if (code == code_watch) {
+        watch_next = watch_count < watches;
     } else if (code & code_end) {
         if (open_region == (code & (code_end - 1u)))
             end(&table[open_region]);
@@ -122,6 +150,10 @@ static void on_mark(unsigned cpu, void* argument) {
 
 static void on_access(unsigned cpu, mem_info info, uint64_t address, void* argument) {
     (void)cpu, (void)argument;
+    if (watch_next) {
+        watch[watch_count++] = address;
+        watch_next = false;
+    }
     if (open_region == 0)
         return;
     const bool store = qemu_plugin_mem_is_store(info);
@@ -131,10 +163,12 @@ static void on_access(unsigned cpu, mem_info info, uint64_t address, void* argum
         return;
     }
     ++now[store ? stores : loads];
+    for (unsigned i = 0; store && i < watch_count; ++i)
+        now[watched] += watch[i] == address;
     const uint64_t last = address + (1u << qemu_plugin_mem_size_shift(info)) - 1;
-    see(address / 64);
+    see(address / 64, store);
     if (last / 64 != address / 64)
-        see(last / 64);
+        see(last / 64, store);
 }
 
 /// The code of a mark, 0 for any other instruction.
@@ -174,9 +208,11 @@ static void on_translation(plugin_id id, struct block* block) {
 
 int qemu_plugin_install(plugin_id id, const void* info, int argc, char** argv) {
     (void)info;
-    for (int i = 0; i < argc; ++i)
+    for (int i = 0; i < argc; ++i) {
         if (strncmp(argv[i], "out=", 4) == 0)
             out = fopen(argv[i] + 4, "w");
+        report_lines |= strcmp(argv[i], "lines=on") == 0;
+    }
     if (out == NULL)
         return fprintf(stderr, "count_marked: out=FILE is missing, or cannot be written\n"), 1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
