@@ -76,13 +76,6 @@ class PackedRing {
         const std::uint64_t value = read(descs() + (position & mask()));
         return (static_cast<std::uint16_t>(value >> 48) & both) == used(position);
     }
-    /// Used descriptors from `position` on, `most` at most.
-    unsigned count_used(std::uint16_t position, unsigned most) const noexcept {
-        unsigned count = 0;
-        while (count < most && is_used(static_cast<std::uint16_t>(position + count)))
-            ++count;
-        return count;
-    }
     /// The used descriptor at `position`.
     UsedValue claim(std::uint16_t position) const noexcept {
         const std::uint64_t value = read(descs() + (position & mask()));

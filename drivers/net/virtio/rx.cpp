@@ -38,7 +38,7 @@ std::uint16_t SplitRx::burst(void* queue, rte_mbuf** out, std::uint16_t count) n
     const std::uint16_t before = q.posted_;
     unsigned got = 0;
     while (got < count && ready != 0) {
-        if (q.withheld_count_ == 0) [[likely]] {
+        if (q.withheld_count_ == 0 && !q.batched_) [[likely]] {
             const unsigned run = q.take_run<Linear>(out + got, std::min<unsigned>(count - got, ready));
             got += run;
             ready -= run;

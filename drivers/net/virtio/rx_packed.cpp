@@ -25,24 +25,24 @@ class PackedRx final : public RxRing<PackedRing> {
     static std::uint16_t burst(void* queue, rte_mbuf** out, std::uint16_t count) noexcept;
     template <bool Linear>
     unsigned take_run(rte_mbuf** out, unsigned count) noexcept;
+    unsigned count_ready() const noexcept;
 };
 
 template <bool Linear>
 std::uint16_t PackedRx::burst(void* queue, rte_mbuf** out, std::uint16_t count) noexcept {
     auto& q = *static_cast<PackedRx*>(queue);
-    if (!q.ring_.is_used(q.next_))
+    if (!q.ring_.is_used(q.next_) && !q.batched_)
         return 0;
     const std::uint16_t before = q.posted_;
     unsigned got = 0;
     while (got < count) {
-        if (q.withheld_count_ == 0) [[likely]] {
+        if (q.withheld_count_ == 0 && !q.batched_) [[likely]] {
             const unsigned run = q.take_run<Linear>(out + got, count - got);
             got += run;
             if (run != 0)
                 continue;
         }
-        const unsigned posted = static_cast<std::uint16_t>(q.posted_ - q.next_);
-        const unsigned ready = q.ring_.count_used(q.next_, std::min(posted, q.max_buffers_));
+        const unsigned ready = q.count_ready();
         rte_mbuf* frame = nullptr;
         if (ready == 0 || q.take_frame(frame, ready) == 0)
             break;
@@ -54,6 +54,19 @@ std::uint16_t PackedRx::burst(void* queue, rte_mbuf** out, std::uint16_t count) 
     if (q.posted_ != before)
         q.kick(q.ring_);
     return static_cast<std::uint16_t>(got);
+}
+
+/// Buffers that the device has answered for, as many as a frame may have at most.
+unsigned PackedRx::count_ready() const noexcept {
+    const unsigned most = std::min<unsigned>(static_cast<std::uint16_t>(posted_ - next_), max_buffers_);
+    unsigned ready = batched_ ? static_cast<std::uint16_t>(told_end_ - next_) : 0U;
+    while (ready < most) {
+        const auto position = static_cast<std::uint16_t>(next_ + ready);
+        if (!ring_.is_used(position))
+            break;
+        ready += spoken_for(position);
+    }
+    return std::min(ready, most);
 }
 
 /// Frames of one buffer each that lie in the order of the slots up to the end of the ring, as long as they

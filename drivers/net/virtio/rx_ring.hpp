@@ -72,6 +72,7 @@ class RxRing : public RxQueue {
         , in_order_(setup.format.in_order)
         , withheld_(ring_.size())
         , claims_(ring_.size())
+        , told_(ring_.size())
         , fresh_(ring_.size()) {}
     ~RxRing() override { drain(); }
 
@@ -100,6 +101,11 @@ class RxRing : public RxQueue {
     unsigned frame_buffers(const UsedValue& first, unsigned ready) noexcept;
     bool take_fresh(unsigned count) noexcept;
     bool collect(unsigned buffers) noexcept;
+    UsedValue claim(std::uint16_t position) noexcept;
+    /// Of a device that keeps the order: how many buffers the used one at `position` speaks for.
+    unsigned spoken_for(std::uint16_t position) const noexcept {
+        return in_order_ ? ((ring_.claim(position).id - position) & ring_.mask()) + 1U : 1U;
+    }
     rte_mbuf* assemble(unsigned buffers) noexcept;
     void give_back(unsigned buffers) noexcept;
 
@@ -115,6 +121,7 @@ class RxRing : public RxQueue {
     std::uint16_t posted_ = 0; ///< buffers given to the device
     std::uint16_t withheld_count_ = 0;
     bool mergeable_ = false;
+    bool batched_ = false;         ///< the device has answered for the buffers up to `told_end_`
     std::uint32_t fast_range_ = 0; ///< frames up to this much longer than the shortest one need no look
     std::uint32_t posted_bytes_ = 0;
     unsigned max_buffers_ = 1; ///< of one frame
@@ -131,7 +138,9 @@ class RxRing : public RxQueue {
     bool in_order_; ///< the device promised to
     /// Slots that the device gave back before older ones: refilled, and published in their turn.
     std::vector<bool> withheld_;
-    std::vector<UsedValue> claims_; ///< of the frame at hand
+    std::vector<UsedValue> claims_;   ///< of the frame at hand
+    std::vector<std::uint32_t> told_; ///< lengths of buffers that were answered for at once
+    std::uint16_t told_end_ = 0;
     std::vector<void*> fresh_;
 };
 
@@ -174,6 +183,7 @@ Result<> RxRing<Ring>::fill(bool mergeable) {
     next_ = 0;
     posted_ = size;
     withheld_count_ = 0;
+    batched_ = false;
     std::fill(withheld_.begin(), withheld_.end(), false);
     return {};
 }
@@ -189,7 +199,7 @@ void RxRing<Ring>::drain() noexcept {
 /// empty. `out` stays null when the frame is dropped.
 template <typename Ring>
 unsigned RxRing<Ring>::take_frame(rte_mbuf*& out, unsigned ready) noexcept {
-    claims_[0] = ring_.claim(next_);
+    claims_[0] = claim(next_);
     const unsigned buffers = frame_buffers(claims_[0], ready);
     if (buffers == 0 || !collect(buffers))
         return 0;
@@ -230,6 +240,30 @@ bool RxRing<Ring>::take_fresh(unsigned count) noexcept {
     return true;
 }
 
+/// What the device says of the buffer at `position`. One that keeps the order may answer for several with the
+/// last one's id: those before it are full (§2.7.9, §2.8.9).
+template <typename Ring>
+UsedValue RxRing<Ring>::claim(std::uint16_t position) noexcept {
+    const std::uint16_t slot = position & ring_.mask();
+    if (batched_ && static_cast<std::int16_t>(position - told_end_) < 0)
+        return {slot, told_[slot]};
+    const UsedValue said = ring_.claim(position);
+    const unsigned skipped = (said.id - slot) & ring_.mask();
+    if (!in_order_ || skipped == 0 || said.id >= ring_.size() ||
+        skipped >= static_cast<std::uint16_t>(posted_ - position))
+        return said;
+    // The used index counts them all.
+    if constexpr (requires { ring_.used_idx(); })
+        if (skipped >= static_cast<std::uint16_t>(ring_.used_idx() - position))
+            return said;
+    for (unsigned i = 0; i < skipped; ++i)
+        told_[(slot + i) & ring_.mask()] = posted_bytes_;
+    told_[said.id] = said.len;
+    told_end_ = static_cast<std::uint16_t>(position + skipped + 1);
+    batched_ = true;
+    return {slot, told_[slot]};
+}
+
 /// How many buffers the frame claims that begins with `first`; 0: it lies.
 template <typename Ring>
 unsigned RxRing<Ring>::frame_buffers(const UsedValue& first, unsigned ready) noexcept {
@@ -262,7 +296,7 @@ template <typename Ring>
 bool RxRing<Ring>::collect(unsigned buffers) noexcept {
     for (unsigned i = 0; i < buffers; ++i) {
         if (i != 0)
-            claims_[i] = ring_.claim(static_cast<std::uint16_t>(next_ + i));
+            claims_[i] = claim(static_cast<std::uint16_t>(next_ + i));
         const UsedValue claim = claims_[i];
         const bool last = i + 1 == buffers;
         if (claim.id >= ring_.size() || withheld_[claim.id]) {
@@ -313,6 +347,7 @@ rte_mbuf* RxRing<Ring>::assemble(unsigned buffers) noexcept {
 template <typename Ring>
 void RxRing<Ring>::give_back(unsigned buffers) noexcept {
     next_ = static_cast<std::uint16_t>(next_ + buffers);
+    batched_ = batched_ && static_cast<std::int16_t>(next_ - told_end_) < 0;
     withheld_count_ = static_cast<std::uint16_t>(withheld_count_ + buffers);
     while (withheld_count_ != 0 && withheld_[posted_ & ring_.mask()]) {
         const unsigned slot = posted_ & ring_.mask();

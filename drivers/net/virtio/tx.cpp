@@ -45,6 +45,8 @@ class SplitTx final : public TxRing<SplitTx, SplitRing> {
     bool complete_lump() noexcept;
     unsigned complete_frames(unsigned completions) noexcept;
     void see_done() noexcept;
+    bool is_lump_in_order() const noexcept;
+    unsigned frames_between(std::uint16_t first, std::uint16_t end) const noexcept;
     void realign() noexcept;
     unsigned post_run(rte_mbuf** packets, unsigned count) noexcept;
 };
@@ -111,17 +113,7 @@ bool SplitTx::complete_lump() noexcept {
     if (irregular_ || clean_ != next_ || next_ % lump != 0)
         return false;
     const unsigned first = next_ & ring_.mask();
-    if (exceptions_[first / lump] != 0)
-        return false;
-    const auto* const used = reinterpret_cast<const UsedPair*>(ring_.used() + first);
-    UsedPair expected{first, first + 1};
-    UsedPair difference{0, 0};
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < lump / 2; ++i) {
-        difference |= used[i] ^ expected;
-        expected += 2;
-    }
-    if (static_cast<std::uint32_t>(difference[0] | difference[1]) != 0) [[unlikely]]
+    if (exceptions_[first / lump] != 0 || !is_lump_in_order()) [[unlikely]]
         return false;
     put_lump(slots_[first]->pool, slots_.get() + first);
     clean_ = static_cast<std::uint16_t>(clean_ + lump);
@@ -147,22 +139,56 @@ unsigned SplitTx::complete_frames(unsigned completions) noexcept {
     return freed;
 }
 
-/// In order: the last element says for all that came before it, and they may be missing. §2.7.
+/// In order: an element may say for all frames up to its own, and then as many elements behind it say nothing
+/// as there are other frames. §2.7.9.
 void SplitTx::see_done() noexcept {
     const std::uint16_t idx = ring_.used_idx();
-    const auto elements = static_cast<std::uint16_t>(idx - next_);
-    if (elements == 0)
-        return;
-    const std::uint16_t before = done_;
-    if (elements > static_cast<std::uint16_t>(head_ - done_)) {
+    if (static_cast<std::uint16_t>(idx - next_) > static_cast<std::uint16_t>(avail_ - next_)) {
         break_queue("the used index jumped");
         return;
     }
-    if (!advance_done(ring_.claim(static_cast<std::uint16_t>(idx - 1)).id))
-        return;
-    next_ = idx;
-    if (elements > static_cast<std::uint16_t>(done_ - before))
-        break_queue("it gave back more buffers than it had");
+    while (next_ != idx) {
+        const unsigned left = static_cast<std::uint16_t>(idx - next_);
+        if (left >= lump && !irregular_ && is_lump_in_order()) {
+            next_ = static_cast<std::uint16_t>(next_ + lump);
+            done_ = next_;
+            continue;
+        }
+        const std::uint16_t before = done_;
+        if (!advance_done(ring_.claim(next_).id))
+            return;
+        const unsigned frames = frames_between(before, done_);
+        if (frames > left) {
+            break_queue("it gave back more buffers than it had");
+            return;
+        }
+        next_ = static_cast<std::uint16_t>(next_ + frames);
+    }
+}
+
+/// Whether the next 32 elements stand for the next 32 slots in their order.
+bool SplitTx::is_lump_in_order() const noexcept {
+    const unsigned first = next_ & ring_.mask();
+    if (next_ % lump != 0)
+        return false;
+    const auto* const used = reinterpret_cast<const UsedPair*>(ring_.used() + first);
+    UsedPair expected{first, first + 1};
+    UsedPair difference{0, 0};
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < lump / 2; ++i) {
+        difference |= used[i] ^ expected;
+        expected += 2;
+    }
+    return static_cast<std::uint32_t>(difference[0] | difference[1]) == 0;
+}
+
+unsigned SplitTx::frames_between(std::uint16_t first, std::uint16_t end) const noexcept {
+    if (!irregular_)
+        return static_cast<std::uint16_t>(end - first);
+    unsigned frames = 0;
+    for (; first != end; first = static_cast<std::uint16_t>(first + spans_[first & ring_.mask()]))
+        ++frames;
+    return frames;
 }
 
 unsigned SplitTx::complete_all() noexcept {

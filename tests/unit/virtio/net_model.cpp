@@ -421,13 +421,16 @@ void NetModel::write_used(unsigned queue, std::uint16_t id, std::uint32_t length
     store(memory(state.desc + 16ULL * (state.used % state.size), 16).data(), desc);
 }
 
-void NetModel::use_batch(unsigned queue, std::uint16_t first, std::uint16_t last) {
+void NetModel::use_batch(unsigned queue, std::uint16_t first, std::uint16_t last, std::uint16_t frames,
+                         std::uint32_t length) {
     QueueState& state = queues_[queue];
     if (!packed()) {
-        use(queue, last, 0);
+        store(memory(state.device + 4 + 8ULL * (state.used % state.size), 8).data(),
+              virtio::UsedElem{last, length});
+        add_to_used_index(queue, frames);
         return;
     }
-    write_used(queue, last, 0);
+    write_used(queue, last, length);
     for (std::uint16_t id = first;; id = static_cast<std::uint16_t>((id + 1) % state.size)) {
         state.used = static_cast<std::uint16_t>(state.used + state.spans[id]);
         state.spans[id] = 0; // what begins no frame counts for nothing the next time

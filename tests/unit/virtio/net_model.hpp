@@ -90,8 +90,10 @@ class NetModel {
     // Device side of the rings.
     std::optional<Chain> take(unsigned queue);
     void use(unsigned queue, std::uint32_t id, std::uint32_t length);
-    /// In order: one answer for the buffers from slot `first` to `last`.
-    void use_batch(unsigned queue, std::uint16_t first, std::uint16_t last);
+    /// In order: one answer for the `frames` buffers from slot `first` to `last`, with the last one's length;
+    /// the elements that the others would have had stay as they are. §2.7.9.
+    void use_batch(unsigned queue, std::uint16_t first, std::uint16_t last, std::uint16_t frames,
+                   std::uint32_t length = 0);
     /// Of a packed ring: marks so many descriptors as used, and changes nothing else in them.
     void add_to_used_index(unsigned queue, std::uint16_t by);
     void want_doorbells(unsigned queue, bool wanted);

@@ -130,7 +130,7 @@ TEST_P(HostileInOrder, transmit_goes_back) {
     open();
     post(10);
     nic->sent(0, false);
-    nic->use_batch(1, 0, 5);
+    nic->use_batch(1, 0, 5, 6);
     EXPECT_EQ(port->tx(0).reclaim(), 6U);
     nic->use(1, 3, 0);
     expect_broken_transmit();
@@ -402,7 +402,8 @@ TEST_P(Hostile, random_completions) {
                 ASSERT_TRUE(port->reset());
             }
         }
-        EXPECT_GT(breaks, 100U);
+        // In order, many an id that is made up stands for a batch.
+        EXPECT_GT(breaks, 50U);
         port.reset();
         EXPECT_TRUE(rte_mempool_full(pool));
     }

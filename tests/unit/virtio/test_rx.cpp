@@ -18,6 +18,52 @@ INSTANTIATE_TEST_SUITE_P(, Receive, testing::ValuesIn(all_formats()), format_nam
 using ReceiveAnyOrder = Receive;
 INSTANTIATE_TEST_SUITE_P(, ReceiveAnyOrder, testing::ValuesIn(all_formats(false)), format_name);
 
+/// Those whose device may answer for several buffers at once.
+using ReceiveInOrder = Receive;
+INSTANTIATE_TEST_SUITE_P(, ReceiveInOrder,
+                         testing::Values(Format{.in_order = true},
+                                         Format{.in_order = true, .mergeable = false},
+                                         Format{.packed = true, .in_order = true},
+                                         Format{.packed = true, .in_order = true, .mergeable = false}),
+                         format_name);
+
+TEST_P(ReceiveInOrder, takes_one_answer_for_a_batch) {
+    open(options());
+    constexpr std::uint32_t header = sizeof(virtio::NetHeader);
+    for (unsigned round = 0; round < 300; ++round) {
+        // All but the last are full, as such an answer says.
+        const unsigned count = 1 + round % 40;
+        std::vector<Bytes> frames;
+        std::vector<std::uint16_t> ids;
+        for (unsigned i = 0; i < count; ++i) {
+            auto chain = nic->take(0);
+            ASSERT_TRUE(chain);
+            const auto memory = chain->parts[0].memory;
+            const std::size_t size = i + 1 < count ? memory.size() - header : 60 + round;
+            virtio::NetHeader claims{};
+            claims.num_buffers = 1;
+            std::memcpy(memory.data(), &claims, header);
+            frames.push_back(frame(size, round + i));
+            std::memcpy(memory.data() + header, frames.back().data(), size);
+            ids.push_back(chain->id);
+        }
+        nic->use_batch(0, ids.front(), ids.back(), static_cast<std::uint16_t>(count), header + 60 + round);
+        unsigned seen = 0;
+        for (unsigned turn = 0; seen < count && turn < 40; ++turn)
+            for (rte_mbuf* mbuf : receive(1 + round % 7)) {
+                ASSERT_LT(seen, count);
+                EXPECT_TRUE(holds(mbuf, frames[seen++])) << round;
+                rte_pktmbuf_free(mbuf);
+            }
+        ASSERT_EQ(seen, count) << round;
+        EXPECT_TRUE(receive().empty());
+        // Between two batches, as any other device.
+        expect_through(64 + round, round);
+    }
+    EXPECT_FALSE(port->rx(0).broken());
+    EXPECT_EQ(nic->available(0), ring);
+}
+
 TEST_P(Receive, hands_out_the_buffer_that_the_device_wrote) {
     open(options());
     const auto bytes = frame(64, 1);
@@ -211,12 +257,51 @@ using Mergeable = Receive;
 INSTANTIATE_TEST_SUITE_P(, Mergeable,
                          testing::Values(Format{}, Format{.packed = true}, Format{.in_order = true}),
                          format_name);
+using MergeableInOrder = Receive;
+INSTANTIATE_TEST_SUITE_P(, MergeableInOrder,
+                         testing::Values(Format{.in_order = true}, Format{.packed = true, .in_order = true}),
+                         format_name);
 
 TEST_P(Mergeable, chains_the_buffers_of_a_long_frame) {
     open(options(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
     for (const unsigned size : {2047U, 2048U, 2049U, 2048U + 2060U, 2048U + 2061U, 9014U})
         expect_through(size, size);
     EXPECT_EQ(nic->available(0), ring);
+    EXPECT_FALSE(port->rx(0).broken());
+}
+
+TEST_P(MergeableInOrder, takes_one_answer_for_a_long_frame) {
+    open(options(), {.mtu = 9000, .rx_offloads = {.scatter = true}});
+    constexpr std::uint32_t header = sizeof(virtio::NetHeader);
+    for (unsigned round = 0; round < 3 * ring; ++round) {
+        const unsigned count = 1 + round % 4;
+        const std::uint32_t rest = 100 + round;
+        std::vector<std::uint16_t> ids;
+        Bytes bytes;
+        for (unsigned i = 0; i < count; ++i) {
+            auto chain = nic->take(0);
+            ASSERT_TRUE(chain);
+            const auto memory = chain->parts[0].memory;
+            const std::size_t room = i + 1 < count ? memory.size() : header + rest;
+            std::memset(memory.data(), static_cast<int>(round + i), room);
+            std::size_t skipped = 0;
+            if (i == 0) {
+                virtio::NetHeader claims{};
+                claims.num_buffers = static_cast<std::uint16_t>(count);
+                std::memcpy(memory.data(), &claims, header);
+                skipped = header;
+            }
+            bytes.insert(bytes.end(), memory.begin() + static_cast<std::ptrdiff_t>(skipped),
+                         memory.begin() + static_cast<std::ptrdiff_t>(room));
+            ids.push_back(chain->id);
+        }
+        nic->use_batch(0, ids.front(), ids.back(), static_cast<std::uint16_t>(count), header + rest);
+        const auto packets = receive();
+        ASSERT_EQ(packets.size(), 1U);
+        EXPECT_EQ(packets[0]->nb_segs, count);
+        EXPECT_TRUE(holds(packets[0], bytes)) << round;
+        rte_pktmbuf_free(packets[0]);
+    }
     EXPECT_FALSE(port->rx(0).broken());
 }
 

@@ -58,7 +58,7 @@ TEST_P(TransmitInOrder, takes_one_answer_for_a_batch) {
         ASSERT_EQ(send(packets), packets.size());
         const auto sent = nic->sent(0, false);
         ASSERT_EQ(sent.size(), packets.size());
-        nic->use_batch(1, sent.front().id, sent.back().id);
+        nic->use_batch(1, sent.front().id, sent.back().id, static_cast<std::uint16_t>(sent.size()));
         if (round % 5 == 0) {
             port->tx(0).reclaim();
             EXPECT_EQ(held(), 0U);
