@@ -105,19 +105,10 @@ void PackedRing::start(const RingMemory& memory, std::uint32_t base) noexcept {
     used_ = next_;
 }
 
-void PackedRing::advance(Position& position, std::uint16_t by) const noexcept {
-    std::uint32_t index = std::uint32_t{position.index} + by;
-    if (index >= memory_.size) {
-        index -= memory_.size;
-        position.wrap = !position.wrap;
-    }
-    position.index = static_cast<std::uint16_t>(index);
-}
-
 Take PackedRing::take(Memory& memory, Buffers& buffers, Chain& chain) noexcept {
     if (broken())
         return Take::broken;
-    if (!available())
+    if (!available(next_))
         return Take::empty;
     chain.first = static_cast<std::uint32_t>(buffers.size());
     Position position = next_;
@@ -139,21 +130,6 @@ Take PackedRing::take(Memory& memory, Buffers& buffers, Chain& chain) noexcept {
     chain.count = static_cast<std::uint32_t>(buffers.size()) - chain.first;
     next_ = position;
     return Take::taken;
-}
-
-void PackedRing::use(const Chain& chain, std::uint32_t length) noexcept {
-    std::byte* const element = at(used_.index);
-    store<std::uint32_t>(element + offsetof(PackedDesc, len), length);
-    store<std::uint16_t>(element + offsetof(PackedDesc, id), chain.id);
-    const auto flags = static_cast<std::uint16_t>((used_.wrap ? desc::avail | desc::used : 0) |
-                                                  (length != 0 ? desc::write : 0));
-    if (held_ == nullptr) {
-        held_ = element;
-        held_flags_ = flags;
-    } else {
-        store_release<std::uint16_t>(element + offsetof(PackedDesc, flags), flags);
-    }
-    advance(used_, chain.descriptors);
 }
 
 } // namespace sluice::inline v1::model

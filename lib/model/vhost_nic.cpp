@@ -20,7 +20,8 @@ constexpr long retry_ns = 50'000'000;
 
 std::uint64_t offer(const NicOptions& options) noexcept {
     using namespace feature;
-    std::uint64_t bits = csum | guest_csum | guest_tso4 | guest_tso6 | host_tso4 | host_tso6 | version_1;
+    std::uint64_t bits =
+        csum | guest_csum | guest_tso4 | guest_tso6 | host_tso4 | host_tso6 | version_1 | in_order;
     if (options.packed)
         bits |= ring_packed;
     if (options.mergeable)

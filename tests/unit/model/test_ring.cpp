@@ -66,6 +66,29 @@ TYPED_TEST(Ring, shows_what_was_used_at_the_flush_and_not_before) {
     EXPECT_FALSE(this->driver.used());
 }
 
+TYPED_TEST(Ring, answers_for_several_at_once) {
+    std::vector<std::uint64_t> looked;
+    std::vector<Chain> chains(3);
+    std::uint16_t last = 0;
+    for (std::uint64_t i = 0; i < chains.size(); ++i) {
+        const Part part[] = {{this->data + 100 * i, 60}};
+        last = this->driver.post(part);
+    }
+    this->ring.peek(8, [&](std::uint64_t address) { looked.push_back(address); });
+    EXPECT_EQ(looked, (std::vector{this->data, this->data + 100, this->data + 200}));
+    for (Chain& chain : chains)
+        ASSERT_EQ(this->take(chain), Take::taken);
+    looked.clear();
+    this->ring.peek(8, [&](std::uint64_t address) { looked.push_back(address); });
+    EXPECT_TRUE(looked.empty());
+    const auto base = this->ring.base();
+    this->ring.use_in_order(chains);
+    EXPECT_FALSE(this->driver.used());
+    this->ring.flush();
+    EXPECT_EQ(this->driver.used(), (UsedChain{last, 0}));
+    EXPECT_EQ(this->ring.base(), base) << "what is used is behind what was taken, all of it";
+}
+
 TYPED_TEST(Ring, goes_round_and_round) {
     for (unsigned turn = 0; turn < 10'000; ++turn) {
         const unsigned chains = turn % 3 + 1;

@@ -101,6 +101,8 @@ class Datapath {
     template <typename R>
     std::size_t receive(R& ring, unsigned pair, Memory& memory) noexcept;
     template <typename R>
+    static void warm(R& ring, Memory& memory, std::size_t chains, bool write) noexcept;
+    template <typename R>
     std::size_t take_burst(R& ring, Memory& memory,
                            std::array<typename R::Position, max_burst>& positions) noexcept;
     template <typename R>
@@ -116,6 +118,7 @@ class Datapath {
     Takes sends_;    ///< offloads of frames that the driver sends
     Takes receives_; ///< offloads of frames that it takes
     bool mergeable_ = false;
+    bool in_order_ = false;
     unsigned active_ = 0;
     bool alarm_ = false;
     bool wants_doorbells_ = false;

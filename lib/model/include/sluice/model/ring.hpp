@@ -8,6 +8,7 @@
 /// Both kinds have the same members, and who uses them is a template. One thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -91,6 +92,16 @@ enum class Take : std::uint8_t {
     broken,  ///< the driver lies: fault() says how
 };
 
+/// Fetches the line of `at` so that a store finds it here alone. The compiler's own prefetch is one for loads
+/// where the processor's least is assumed, and costs a second trip to the processor that has the line.
+inline void prefetch_for_store(const void* at) noexcept {
+#ifdef __x86_64__
+    asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(at)));
+#else
+    __builtin_prefetch(at, 1);
+#endif
+}
+
 /// What both kinds of ring share.
 class RingBase {
   public:
@@ -154,6 +165,21 @@ class SplitRing : public RingBase {
     }
     /// Takes the next chain; its pieces go behind `buffers`, readable ones first, empty ones left out.
     Take take(Memory& memory, Buffers& buffers, Chain& chain) noexcept;
+    /// Calls `look` with the address that the first descriptor of each of the next `most` chains names. For
+    /// prefetching alone: nothing is checked, and take() reads all of it again.
+    template <typename F>
+    void peek(std::size_t most, F&& look) noexcept {
+        if (static_cast<std::uint16_t>(seen_ - next_) < most)
+            if (const auto index = load_acquire<std::uint16_t>(memory_.driver + 2);
+                static_cast<std::uint16_t>(index - next_) <= memory_.size)
+                seen_ = index;
+        const std::size_t there = std::min<std::size_t>(most, static_cast<std::uint16_t>(seen_ - next_));
+        const std::uint32_t mask = memory_.size - 1U;
+        for (std::size_t i = 0; i < there; ++i) {
+            const std::uint32_t id = load<std::uint16_t>(memory_.driver + 4 + 2U * ((next_ + i) & mask));
+            look(load<std::uint64_t>(memory_.desc + sizeof(SplitDesc) * (id & mask)));
+        }
+    }
 
     struct Position {
         std::uint16_t next;
@@ -167,6 +193,12 @@ class SplitRing : public RingBase {
     void use(const Chain& chain, std::uint32_t length) noexcept {
         std::byte* const element = memory_.device + 4 + 8U * (used_++ & (memory_.size - 1U));
         store<std::uint64_t>(element, std::uint64_t{length} << 32 | chain.id);
+    }
+    /// Gives back several that were read, in the order in which they were made available, by one element.
+    /// For drivers that took IN_ORDER: §2.7.9.
+    void use_in_order(std::span<const Chain> chains) noexcept {
+        use(chains.back(), 0);
+        used_ = static_cast<std::uint16_t>(used_ + chains.size() - 1);
     }
     void flush() noexcept { store_release<std::uint16_t>(memory_.device + 2, used_); }
 
@@ -195,8 +227,25 @@ class PackedRing : public RingBase {
     void start(const RingMemory& memory, std::uint32_t base = 0x8000) noexcept;
     std::uint32_t base() const noexcept { return next_.index | std::uint32_t{next_.wrap} << 15; }
 
-    bool ready() const noexcept { return !broken() && available(); }
+    bool ready() const noexcept { return !broken() && available(next_); }
     Take take(Memory& memory, Buffers& buffers, Chain& chain) noexcept;
+    /// As SplitRing's, for chains of one descriptor.
+    template <typename F>
+    void peek(std::size_t most, F&& look) noexcept {
+        Position position = next_;
+        Position last = next_;
+        advance(last, static_cast<std::uint16_t>(std::min<std::size_t>(most, memory_.size) - 1));
+        if (most > 1 && available(last)) // then the others are: they are used in the same place
+            for (std::size_t i = 0; i < most; i += 64 / sizeof(PackedDesc)) {
+                Position line = next_;
+                advance(line, static_cast<std::uint16_t>(i));
+                prefetch_for_store(at(line.index));
+            }
+        for (std::size_t i = 0; i < most && available(position); ++i) {
+            look(load<std::uint64_t>(at(position.index)));
+            advance(position, 1);
+        }
+    }
 
     struct Position {
         std::uint16_t index;
@@ -205,11 +254,18 @@ class PackedRing : public RingBase {
     Position position() const noexcept { return next_; }
     void rewind(Position position) noexcept { next_ = position; }
 
-    void use(const Chain& chain, std::uint32_t length) noexcept;
+    void use(const Chain& chain, std::uint32_t length) noexcept { use(chain.id, length, chain.descriptors); }
+    /// As SplitRing's: §2.8.9.
+    void use_in_order(std::span<const Chain> chains) noexcept {
+        std::uint32_t descriptors = 0;
+        for (const Chain& chain : chains)
+            descriptors += chain.descriptors;
+        use(chains.back().id, 0, static_cast<std::uint16_t>(descriptors));
+    }
     void flush() noexcept {
         if (held_ == nullptr)
             return;
-        store_release<std::uint16_t>(held_ + offsetof(PackedDesc, flags), held_flags_);
+        store_release<std::uint64_t>(held_, held_rest_);
         held_ = nullptr;
     }
 
@@ -224,19 +280,40 @@ class PackedRing : public RingBase {
     }
 
   private:
-    void advance(Position& position, std::uint16_t by) const noexcept;
+    /// A descriptor's other half is written whole: its length, its id, and the flags that make it visible.
+    void use(std::uint16_t id, std::uint32_t length, std::uint16_t descriptors) noexcept {
+        const auto flags = static_cast<std::uint16_t>((used_.wrap ? desc::avail | desc::used : 0) |
+                                                      (length != 0 ? desc::write : 0));
+        std::byte* const rest = at(used_.index) + offsetof(PackedDesc, len);
+        const std::uint64_t value = std::uint64_t{flags} << 48 | std::uint64_t{id} << 32 | length;
+        if (held_ == nullptr) {
+            held_ = rest;
+            held_rest_ = value;
+        } else {
+            store_release<std::uint64_t>(rest, value);
+        }
+        advance(used_, descriptors);
+    }
+    void advance(Position& position, std::uint16_t by) const noexcept {
+        std::uint32_t index = std::uint32_t{position.index} + by;
+        if (index >= memory_.size) {
+            index -= memory_.size;
+            position.wrap = !position.wrap;
+        }
+        position.index = static_cast<std::uint16_t>(index);
+    }
     /// §2.8.1: available when its avail bit is the wrap counter and its used bit is not.
-    bool available() const noexcept {
-        const auto flags = load_acquire<std::uint16_t>(at(next_.index) + offsetof(PackedDesc, flags));
-        return ((flags & desc::avail) != 0) == next_.wrap && ((flags & desc::used) != 0) != next_.wrap;
+    bool available(Position where) const noexcept {
+        const auto flags = load_acquire<std::uint16_t>(at(where.index) + offsetof(PackedDesc, flags));
+        return ((flags & desc::avail) != 0) == where.wrap && ((flags & desc::used) != 0) != where.wrap;
     }
     std::byte* at(std::uint16_t index) const noexcept { return memory_.desc + sizeof(PackedDesc) * index; }
 
     Position next_{0, true};
     Position used_{0, true};
-    /// The first descriptor since the last flush(): its flags make all of them visible. §2.8.
+    /// What the first descriptor since the last flush() becomes: its flags make all of them visible. §2.8.
     std::byte* held_ = nullptr;
-    std::uint16_t held_flags_ = 0;
+    std::uint64_t held_rest_ = 0;
 };
 
 } // namespace sluice::inline v1::model
