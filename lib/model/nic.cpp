@@ -17,17 +17,14 @@ constexpr std::uint16_t vendor = 0x1af4;
 constexpr std::uint16_t modern_net = 0x1041;
 constexpr std::uint32_t ethernet = 0x020000;
 
-// Where the structures are: one page each, in one BAR; the table of vectors in another.
+// The table of vectors has a BAR of its own.
 constexpr unsigned vectors_bar = 1;
 constexpr std::uint32_t pending_at = 0x1000;
 constexpr std::uint64_t vectors_bytes = 0x2000;
 constexpr unsigned registers_bar = 4;
 constexpr std::uint32_t common_at = 0x0000;
 constexpr std::uint32_t common_bytes = 0x38;
-constexpr std::uint32_t isr_at = 0x1000;
-constexpr std::uint32_t config_at = 0x2000;
 constexpr std::uint32_t config_bytes = 0x18;
-constexpr std::uint32_t notify_at = 0x3000;
 constexpr std::uint32_t notify_bytes = 0x1000;
 constexpr std::uint32_t notify_multiplier = 4;
 constexpr std::uint64_t registers_bytes = 0x4000;

@@ -16,6 +16,11 @@
 
 namespace sluice::inline v1::model {
 
+/// Where the structures of §4.1.4 are: a page each, in one BAR.
+inline constexpr std::uint32_t isr_at = 0x1000;
+inline constexpr std::uint32_t config_at = 0x2000;
+inline constexpr std::uint32_t notify_at = 0x3000;
+
 /// §5.1.6.5. Commands are short: longer ones are refused.
 class ControlQueue {
   public:

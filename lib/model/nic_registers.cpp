@@ -14,10 +14,6 @@ constexpr std::uint8_t driver_ok = 4;
 constexpr std::uint8_t features_ok = 8;
 constexpr std::uint8_t wants_reset = 64;
 
-constexpr std::uint64_t isr_at = 0x1000;
-constexpr std::uint64_t config_at = 0x2000;
-constexpr std::uint64_t notify_at = 0x3000;
-
 } // namespace
 
 template <std::uint64_t SoftNic::Queue::* Address, bool High>

@@ -18,7 +18,7 @@ namespace {
 
 constexpr long retry_ns = 50'000'000;
 
-std::uint64_t offer(const NicOptions& options) noexcept {
+std::uint64_t offer_to_front_end(const NicOptions& options) noexcept {
     using namespace feature;
     std::uint64_t bits =
         csum | guest_csum | guest_tso4 | guest_tso6 | host_tso4 | host_tso6 | version_1 | in_order;
@@ -83,7 +83,7 @@ Result<> VhostNic::open(VhostRole role) {
 
 VhostNic::VhostNic(const NicOptions& options, std::unique_ptr<Backend> backend, std::string path,
                    UniqueFd epoll, EventFd wake)
-    : offered_(offer(options))
+    : offered_(offer_to_front_end(options))
     , backend_(std::move(backend))
     , calls_(2 * std::size_t{options.queues}, -1)
     , datapath_(*backend_, options.queues,

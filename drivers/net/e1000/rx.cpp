@@ -15,7 +15,7 @@ namespace {
 /// Frames of one call at most: what one turn of the pool's cache can give.
 constexpr std::uint32_t burst_limit = 256;
 /// Bytes of the longest frame that the devices store, for the bound of a chain.
-constexpr std::uint32_t longest_frame = 16384;
+constexpr std::uint32_t rx_longest_frame = 16384;
 
 /// The two fields of 8 bytes that a received mbuf gets beside rearm and flags: type and packet length;
 /// data length, VLAN and hash.
@@ -197,7 +197,7 @@ template <bool Offloads, bool Arithmetic>
     const auto length = static_cast<std::uint32_t>(word & RxWord::Length::mask);
     if (length == 0 || length > buffer_)
         return lie("a length outside the buffer that was posted", slot, word);
-    if (++segments_ > longest_frame / buffer_ + 1)
+    if (++segments_ > rx_longest_frame / buffer_ + 1)
         return lie("a frame without an end", slot, word);
 
     const bool last = (word & RxWord::Eop::mask) != 0;

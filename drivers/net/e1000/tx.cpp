@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t collisions = TxWord::Ec::mask | TxWord::Lc::mask;
 
-constexpr std::uint32_t longest_frame = 16288; // the transmit FIFO bounds it: [82574] §7.2, [8254x] §3.3.3
-static_assert(tx_shortest_frame + tx_inline_lengths - 1 <= longest_frame);
+constexpr std::uint32_t tx_longest_frame = 16288; // the transmit FIFO bounds it: [82574] §7.2, [8254x] §3.3.3
+static_assert(tx_shortest_frame + tx_inline_lengths - 1 <= tx_longest_frame);
 
 std::uint64_t rearm_of(const rte_mbuf* mbuf) noexcept {
     std::uint64_t rearm;
@@ -142,7 +142,7 @@ std::uint32_t TxQueue::reclaim(void* queue) noexcept {
     }
     const std::uint32_t most = setup_.multi_segment ? tx_segments : 1;
     if (empty || segments > most || segments != frame->nb_segs || bytes < tx_shortest_frame ||
-        bytes > longest_frame) {
+        bytes > tx_longest_frame) {
         rte_pktmbuf_free(frame);
         counters_.errors.add(1);
         return true;

@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto acs_rows =
     table(0x8, {
                    extended_header_row,
                    {"ACS Capability", 0x04, 2, 0, 0, hardware_only},
@@ -24,7 +24,7 @@ const Capability acs_table{"Access Control Services",
                            "8, and the egress control vector if there is one",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           acs_rows,
                            4};
 
 } // namespace sluice::inline v1::config

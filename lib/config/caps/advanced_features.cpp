@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto advanced_features_rows = table(
     0x8, {
              id_row,
              next_row,
@@ -27,7 +27,7 @@ const Capability advanced_features_table{"Advanced Features",
                                          "",
                                          ReadKind::merge,
                                          WriteKind::advanced_features,
-                                         rows,
+                                         advanced_features_rows,
                                          2};
 
 } // namespace sluice::inline v1::config

@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto aer_rows = table(
     0x2c, {
               extended_header_row,
               Row{"Uncorrectable Error Status", 0x04, 4, 0, 0x3fff031, "errors of the user's own function"}
@@ -34,7 +34,7 @@ const Capability aer_table{"Advanced Error Reporting",
                            "",
                            ReadKind::merge,
                            WriteKind::merge,
-                           rows,
+                           aer_rows,
                            4};
 
 } // namespace sluice::inline v1::config

@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto ari_rows =
     table(0x8, {
                    extended_header_row,
                    {"ARI Capability", 0x04, 2, 0, 0, hardware_only},
@@ -15,7 +15,7 @@ constexpr auto rows =
 
 } // namespace
 
-const Capability ari_table{"Alternative Routing-ID", "PCI Express Base §7.8.7", 0xe,  true, true, 0x8, "",
-                           ReadKind::direct,         WriteKind::none,           rows, 4};
+const Capability ari_table{"Alternative Routing-ID", "PCI Express Base §7.8.7", 0xe,      true, true, 0x8, "",
+                           ReadKind::direct,         WriteKind::none,           ari_rows, 4};
 
 } // namespace sluice::inline v1::config

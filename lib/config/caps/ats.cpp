@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto ats_rows =
     table(0x8, {
                    extended_header_row,
                    {"ATS Capability", 0x04, 2, 0, 0, hardware_only},
@@ -24,7 +24,7 @@ const Capability ats_table{"Address Translation Services",
                            "",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           ats_rows,
                            4};
 
 } // namespace sluice::inline v1::config

@@ -6,13 +6,14 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(0x10, {
-                                      extended_header_row,
-                                      {"DPA Capability", 0x04, 4, 0, 0, hardware_only},
-                                      {"DPA Latency Indicator", 0x08, 4, 0, 0, hardware_only},
-                                      Row{"DPA Status", 0x0c, 2, 0, 0, hardware_only}.write_one_clears(0x100),
-                                      {"DPA Control", 0x0e, 2, 0, 0, kernel_owned},
-                                  });
+constexpr auto dpa_rows =
+    table(0x10, {
+                    extended_header_row,
+                    {"DPA Capability", 0x04, 4, 0, 0, hardware_only},
+                    {"DPA Latency Indicator", 0x08, 4, 0, 0, hardware_only},
+                    Row{"DPA Status", 0x0c, 2, 0, 0, hardware_only}.write_one_clears(0x100),
+                    {"DPA Control", 0x0e, 2, 0, 0, kernel_owned},
+                });
 
 } // namespace
 
@@ -25,7 +26,7 @@ const Capability dpa_table{"Dynamic Power Allocation",
                            "16 and one for each substate",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           dpa_rows,
                            4};
 
 } // namespace sluice::inline v1::config

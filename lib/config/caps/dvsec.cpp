@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto dvsec_rows =
     table(0xc, {
                    Row{"Extended Capability Header", 0x00, 4, dword_mask, dword_mask, list_edited}.strict(
                        Rule::vendor_header, dword_mask, 0),
@@ -29,7 +29,7 @@ const Capability dvsec_table{"Designated Vendor-Specific Extended",
                              "bits 31:20 of the dword at 4; hidden if that is 0, and under kernel-6.1",
                              ReadKind::direct,
                              WriteKind::raw,
-                             rows,
+                             dvsec_rows,
                              10};
 
 } // namespace sluice::inline v1::config

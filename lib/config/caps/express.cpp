@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto express_rows =
     table(0x34, {
                     id_row,
                     next_row,
@@ -46,7 +46,7 @@ const Capability express_table{"PCI Express",
                                "44 for a root-complex integrated endpoint (50 under kernel-6.1)",
                                ReadKind::merge,
                                WriteKind::express,
-                               rows,
+                               express_rows,
                                2};
 
 } // namespace sluice::inline v1::config

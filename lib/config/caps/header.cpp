@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view bar_reason =
     "the user sizes and moves a BAR in the shadow; the kernel placed the real one";
 
-constexpr auto rows = table(
+constexpr auto header_rows = table(
     0x40,
     {
         {"Vendor ID", 0x00, 2, word_mask, 0,
@@ -49,7 +49,7 @@ constexpr auto rows = table(
 
 } // namespace
 
-const Capability header_table{"Header",         "PCI Local Bus 3.0 §6.1", 0x00, false, true, 0x40, "",
-                              ReadKind::header, WriteKind::header,        rows, 0x40};
+const Capability header_table{"Header",         "PCI Local Bus 3.0 §6.1", 0x00,        false, true, 0x40, "",
+                              ReadKind::header, WriteKind::header,        header_rows, 0x40};
 
 } // namespace sluice::inline v1::config

@@ -6,11 +6,11 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(0x1c, {
-                                      direct_id_row,
-                                      next_row,
-                                      {"Command", 0x02, 2, 0, 0, kernel_owned},
-                                  });
+constexpr auto hypertransport_rows = table(0x1c, {
+                                                     direct_id_row,
+                                                     next_row,
+                                                     {"Command", 0x02, 2, 0, 0, kernel_owned},
+                                                 });
 
 } // namespace
 
@@ -23,7 +23,7 @@ const Capability hypertransport_table{"HyperTransport",
                                       "28, or 24 if any of bits 7:5 of byte 3 is set",
                                       ReadKind::direct,
                                       WriteKind::none,
-                                      rows,
+                                      hypertransport_rows,
                                       2};
 
 } // namespace sluice::inline v1::config

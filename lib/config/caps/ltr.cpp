@@ -6,11 +6,11 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(0x8, {
-                                     extended_header_row,
-                                     {"Max Snoop Latency", 0x04, 2, 0, 0, kernel_owned},
-                                     {"Max No-Snoop Latency", 0x06, 2, 0, 0, kernel_owned},
-                                 });
+constexpr auto ltr_rows = table(0x8, {
+                                         extended_header_row,
+                                         {"Max Snoop Latency", 0x04, 2, 0, 0, kernel_owned},
+                                         {"Max No-Snoop Latency", 0x06, 2, 0, 0, kernel_owned},
+                                     });
 
 } // namespace
 
@@ -23,7 +23,7 @@ const Capability ltr_table{"Latency Tolerance Reporting",
                            "",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           ltr_rows,
                            4};
 
 } // namespace sluice::inline v1::config

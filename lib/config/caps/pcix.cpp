@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto pcix_rows =
     table(0x18, {
                     id_row,
                     next_row,
@@ -31,7 +31,7 @@ const Capability pcix_table{"PCI-X",
                             "8, or 24 from version 1 of the command register on",
                             ReadKind::merge,
                             WriteKind::merge,
-                            rows,
+                            pcix_rows,
                             2};
 
 } // namespace sluice::inline v1::config

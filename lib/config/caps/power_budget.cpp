@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto power_budget_rows = table(
     0x10, {
               extended_header_row,
               Row{"Data Select", 0x04, 1, 0, 0, "selects which entry of the budget Data shows"}.strict(
@@ -20,7 +20,8 @@ constexpr auto rows = table(
 
 } // namespace
 
-const Capability power_budget_table{"Power Budgeting", "PCI Express Base §7.8.1", 0x4,  true, true, 0x10, "",
-                                    ReadKind::merge,   WriteKind::merge,          rows, 4};
+const Capability power_budget_table{
+    "Power Budgeting", "PCI Express Base §7.8.1", 0x4, true, true, 0x10, "", ReadKind::merge,
+    WriteKind::merge,  power_budget_rows,         4};
 
 } // namespace sluice::inline v1::config

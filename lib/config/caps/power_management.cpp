@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto power_management_rows =
     table(0x8, {
                    id_row,
                    next_row,
@@ -21,16 +21,8 @@ constexpr auto rows =
 
 } // namespace
 
-const Capability power_management_table{"Power Management",
-                                        "PCI Power Management 1.2 §3.2",
-                                        0x1,
-                                        false,
-                                        true,
-                                        0x8,
-                                        "",
-                                        ReadKind::merge,
-                                        WriteKind::power,
-                                        rows,
-                                        2};
+const Capability power_management_table{
+    "Power Management", "PCI Power Management 1.2 §3.2", 0x1, false, true, 0x8, "", ReadKind::merge,
+    WriteKind::power,   power_management_rows,           2};
 
 } // namespace sluice::inline v1::config

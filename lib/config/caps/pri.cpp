@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto pri_rows =
     table(0x10, {
                     extended_header_row,
                     {"Page Request Control", 0x04, 2, 0, 0, kernel_owned},
@@ -26,7 +26,7 @@ const Capability pri_table{"Page Request Interface",
                            "",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           pri_rows,
                            4};
 
 } // namespace sluice::inline v1::config

@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto resizable_bar_rows = table(
     0xc, {
              extended_header_row,
              {"Resizable BAR Capability 0", 0x04, 4, 0, 0, hardware_only},
@@ -15,8 +15,16 @@ constexpr auto rows = table(
 
 } // namespace
 
-const Capability resizable_bar_table{
-    "Resizable BAR",  "PCI Express Base §7.8.6", 0x15, true, true, 0x0, "4 and 8 for each BAR",
-    ReadKind::direct, WriteKind::none,           rows, 4};
+const Capability resizable_bar_table{"Resizable BAR",
+                                     "PCI Express Base §7.8.6",
+                                     0x15,
+                                     true,
+                                     true,
+                                     0x0,
+                                     "4 and 8 for each BAR",
+                                     ReadKind::direct,
+                                     WriteKind::none,
+                                     resizable_bar_rows,
+                                     4};
 
 } // namespace sluice::inline v1::config

@@ -6,12 +6,12 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(0x10, {
-                                      direct_id_row,
-                                      next_row,
-                                      {"Revision", 0x02, 2, 0, 0, hardware_only},
-                                      {"BAR Location", 0x04, 4, 0, 0, hardware_only},
-                                  });
+constexpr auto sata_rows = table(0x10, {
+                                           direct_id_row,
+                                           next_row,
+                                           {"Revision", 0x02, 2, 0, 0, hardware_only},
+                                           {"BAR Location", 0x04, 4, 0, 0, hardware_only},
+                                       });
 
 } // namespace
 
@@ -24,7 +24,7 @@ const Capability sata_table{"SATA",
                             "8, or 16 if the low nibble of byte 4 is f",
                             ReadKind::direct,
                             WriteKind::none,
-                            rows,
+                            sata_rows,
                             2};
 
 } // namespace sluice::inline v1::config

@@ -6,11 +6,11 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(0xc, {
-                                     extended_header_row,
-                                     {"TPH Requester Capability", 0x04, 4, 0, 0, hardware_only},
-                                     {"TPH Requester Control", 0x08, 4, 0, 0, kernel_owned},
-                                 });
+constexpr auto tph_rows = table(0xc, {
+                                         extended_header_row,
+                                         {"TPH Requester Capability", 0x04, 4, 0, 0, hardware_only},
+                                         {"TPH Requester Control", 0x08, 4, 0, 0, kernel_owned},
+                                     });
 
 } // namespace
 
@@ -23,7 +23,7 @@ const Capability tph_table{"TPH Requester",
                            "12, and 2 for each entry of a steering table in the capability",
                            ReadKind::direct,
                            WriteKind::none,
-                           rows,
+                           tph_rows,
                            4};
 
 } // namespace sluice::inline v1::config

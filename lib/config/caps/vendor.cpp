@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto vendor_rows = table(
     0x3,
     {
         Row{"Capability ID", 0x00, 1, byte_mask, byte_mask, "a vendor defines the whole capability"}.strict(
@@ -19,8 +19,16 @@ constexpr auto rows = table(
 
 } // namespace
 
-const Capability vendor_table{
-    "Vendor Specific", "PCI Local Bus 3.0 §6.7", 0x9,  false, true, 0x0, "the byte at 2; hidden if that is 0",
-    ReadKind::direct,  WriteKind::raw,           rows, 3};
+const Capability vendor_table{"Vendor Specific",
+                              "PCI Local Bus 3.0 §6.7",
+                              0x9,
+                              false,
+                              true,
+                              0x0,
+                              "the byte at 2; hidden if that is 0",
+                              ReadKind::direct,
+                              WriteKind::raw,
+                              vendor_rows,
+                              3};
 
 } // namespace sluice::inline v1::config

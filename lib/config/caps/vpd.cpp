@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows =
+constexpr auto vpd_rows =
     table(0x8, {
                    id_row,
                    next_row,
@@ -18,7 +18,7 @@ constexpr auto rows =
 
 } // namespace
 
-const Capability vpd_table{"Vital Product Data", "PCI Local Bus 3.0 §I", 0x3,  false, true, 0x8, "",
-                           ReadKind::merge,      WriteKind::vpd,         rows, 2};
+const Capability vpd_table{"Vital Product Data", "PCI Local Bus 3.0 §I", 0x3,      false, true, 0x8, "",
+                           ReadKind::merge,      WriteKind::vpd,         vpd_rows, 2};
 
 } // namespace sluice::inline v1::config

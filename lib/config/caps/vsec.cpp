@@ -6,7 +6,7 @@ namespace sluice::inline v1::config {
 
 namespace {
 
-constexpr auto rows = table(
+constexpr auto vsec_rows = table(
     0x8,
     {
         Row{"Extended Capability Header", 0x00, 4, dword_mask, dword_mask, list_edited}.strict(
@@ -26,7 +26,7 @@ const Capability vsec_table{"Vendor-Specific Extended",
                             "bits 31:20 of the dword at 4; hidden if that is 0",
                             ReadKind::direct,
                             WriteKind::raw,
-                            rows,
+                            vsec_rows,
                             8};
 
 } // namespace sluice::inline v1::config

@@ -25,7 +25,6 @@ namespace {
 
 constexpr unsigned sampled_writes = 100;
 constexpr std::uint32_t line_bytes = 16;
-constexpr std::uint8_t express_id = 0x10;
 constexpr std::uint8_t features_id = 0x13;
 
 using Bytes = std::vector<std::uint8_t>;

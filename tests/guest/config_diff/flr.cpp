@@ -14,9 +14,7 @@ namespace sluice::configdiff {
 
 namespace {
 
-constexpr std::uint32_t command = 0x04;
 constexpr std::uint32_t command_memory = 0x2;
-constexpr std::uint8_t express_id = 0x10;
 constexpr std::uint32_t express_control = 0x08; // PCI Express Base §7.5.3.4
 constexpr std::uint32_t express_reset = 0x8000;
 
@@ -74,7 +72,7 @@ bool one_reset_for_one_write(Route route, const std::string& bdf) {
     std::uint32_t control = 0;
     std::uint32_t after = 0;
     std::uint8_t status = 3;
-    int error = subject.write(command, 2, command_memory);
+    int error = subject.write(command_register, 2, command_memory);
     error = error != 0 ? error : subject.bar(common_bar, device_status, status, true);
     std::uint8_t set = 0;
     error = error != 0 ? error : subject.bar(common_bar, device_status, set, false);

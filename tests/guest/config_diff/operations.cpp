@@ -10,7 +10,6 @@ namespace sluice::configdiff {
 
 namespace {
 
-constexpr std::uint32_t command = 0x04; // PCI Local Bus 3.0 §6.2.2
 constexpr std::uint32_t capability_pointer = 0x34;
 constexpr std::uint32_t interrupt_pin = 0x3d;
 constexpr std::uint8_t id_msi = 0x05;  // PCI Local Bus 3.0 §6.8.1
@@ -39,7 +38,7 @@ class Lister {
     void while_on(device::Irq irq, unsigned vectors) {
         ++phase_;
         push(Kind::interrupts, 0, static_cast<std::uint32_t>(irq), vectors);
-        place_range(command, command + 4);
+        place_range(command_register, command_register + 4);
         if (const std::uint32_t msi = find_capability(image_, id_msi); msi != 0)
             place_range(msi, std::min<std::uint32_t>(msi + 24, 0x100));
         if (const std::uint32_t msix = find_capability(image_, id_msix); msix != 0)

@@ -35,6 +35,9 @@ struct Plan {
 /// each place is left with decoding off and in D0.
 std::vector<Operation> operations(const Plan& plan, std::span<const std::uint8_t> image);
 
+inline constexpr std::uint32_t command_register = 0x04; ///< PCI Local Bus 3.0 §6.2.2
+inline constexpr std::uint8_t express_id = 0x10;
+
 /// Position of a standard capability in the image's list, or 0. PCI Local Bus 3.0 §6.7.
 std::uint32_t find_capability(std::span<const std::uint8_t> image, std::uint8_t id);
 

@@ -6,7 +6,6 @@
 
 using namespace kmodtest;
 
-constexpr std::size_t kPage = 4096;
 constexpr std::uint32_t kEduId = 0x010000ed;
 
 static Fd bar_fd(const Fd& device, std::uint32_t index) {

@@ -4,8 +4,6 @@
 
 using namespace kmodtest;
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kIova = 0x100000;
 constexpr std::uint32_t kReadWrite = SLUICE_MAP_READ | SLUICE_MAP_WRITE;
 
 static std::vector<sluice_iova_range> ranges(const Fd& space, sluice_space_info* out = nullptr) {

@@ -124,6 +124,9 @@ int call(int fd, unsigned long cmd, T& t) {
     return ::ioctl(fd, cmd, &t);
 }
 
+inline constexpr std::size_t kPage = 4096;
+inline constexpr std::uint64_t kIova = 0x100000; ///< where cases map their memory
+
 /// Whole open path, thrown together.
 std::string group_node(const std::string& bdf);
 std::string group_sysfs(const std::string& bdf, const char* attr);

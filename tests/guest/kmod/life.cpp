@@ -10,9 +10,6 @@
 
 using namespace kmodtest;
 
-constexpr std::size_t kPage = 4096;
-constexpr std::uint64_t kIova = 0x100000;
-
 // An owner with memory mapped, bus master on, edu writing into the memory for ever.
 struct Busy {
     Opened o;

@@ -6,13 +6,13 @@
 #include <sluice/base/mapping.hpp>
 #include <sluice/device/inproc.hpp>
 
+#include "page.hpp"
+
 using namespace sluice;
 using device::DmaAccess;
 using device::inproc::TableSpace;
 
 namespace {
-
-constexpr std::uint64_t page = 4096;
 
 /// Sixteen pages of memory, and a space to map them in.
 class AddressSpace : public ::testing::Test {

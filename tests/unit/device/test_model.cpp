@@ -9,6 +9,8 @@
 #include <sluice/base/event_fd.hpp>
 #include <sluice/device/inproc.hpp>
 
+#include "page.hpp"
+
 using namespace sluice;
 using device::Area;
 using device::DmaAccess;
@@ -19,8 +21,6 @@ using device::inproc::Model;
 using device::inproc::ModelSetup;
 
 namespace {
-
-constexpr std::uint64_t page = 4096;
 
 device::Identity identity() {
     device::Identity who;
@@ -210,12 +210,12 @@ TEST(Model, does_dma_by_iova_and_never_by_pointer) {
 }
 
 TEST(Model, opens_into_a_space_that_others_share) {
-    ModelSetup first = plain();
-    first.space = device::inproc::TableSpace::create();
-    ModelSetup second = plain();
-    second.space = first.space;
-    auto a = Model::create(std::move(first));
-    auto b = Model::create(std::move(second));
+    ModelSetup one = plain();
+    one.space = device::inproc::TableSpace::create();
+    ModelSetup other = plain();
+    other.space = one.space;
+    auto a = Model::create(std::move(one));
+    auto b = Model::create(std::move(other));
     ASSERT_TRUE(a && b);
     EXPECT_EQ((*a)->space(), (*b)->space());
 }

@@ -7,6 +7,8 @@
 #include <sluice/device/inproc.hpp>
 #include <sluice/device/region_io.hpp>
 
+#include "page.hpp"
+
 using namespace sluice;
 using device::Area;
 using device::Region;
@@ -15,8 +17,6 @@ using device::inproc::Model;
 using device::inproc::ModelSetup;
 
 namespace {
-
-constexpr std::uint64_t page = 4096;
 
 /// Three pages; the one in the middle cannot be mapped.
 Result<std::unique_ptr<Model>> with_hole(std::vector<std::uint64_t>& trapped) {

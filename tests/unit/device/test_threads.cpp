@@ -11,6 +11,8 @@
 #include <sluice/base/mapping.hpp>
 #include <sluice/device/inproc.hpp>
 
+#include "page.hpp"
+
 using namespace sluice;
 using device::DmaAccess;
 using device::Irq;
@@ -19,7 +21,6 @@ using device::inproc::TableSpace;
 
 namespace {
 
-constexpr std::uint64_t page = 4096;
 constexpr int rounds = 2000;
 
 TEST(Threads, map_and_unmap_beside_a_model_that_does_dma) {
