@@ -348,9 +348,10 @@ unsigned NetModel::available(unsigned queue) const {
 }
 
 std::optional<Chain> NetModel::take(unsigned queue) {
-    if (available(queue) == 0)
-        return std::nullopt;
     QueueState& state = queues_[queue];
+    const bool any = packed() ? state.enable != 0 && is_available(state, state.taken) : available(queue) != 0;
+    if (!any)
+        return std::nullopt;
     return packed() ? take_packed(state) : take_split(state);
 }
 
