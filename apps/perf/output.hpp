@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Results as text for people and for CI. Comparisons are written in the order given; sort_worst_first()
+// beforehand.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "history.hpp"
+#include "json.hpp"
+#include "results.hpp"
+
+namespace sluice::perf {
+
+/// A line a result, and below it why, how many rounds would decide, and which functions moved.
+std::string table_text(std::span<const Comparison> comparisons);
+std::string counts_text(std::span<const Count> counts);
+std::string samples_text(std::span<const Samples> samples);
+
+/// Each scenario and metric over the runs, with the places where it changed.
+std::string history_text(std::span<const Series> series);
+
+/// One line: "2 regressed, 1 too noisy, 14 same; exit 1".
+std::string summary_text(std::span<const Comparison> comparisons, ExitCode code);
+
+/// JUnit: regressed and not comparable are failures, could not run is an error, too noisy is skipped with its
+/// reason.
+std::string junit_text(std::span<const Comparison> comparisons);
+
+/// A table for a merge request.
+std::string markdown_text(const Document& document);
+
+/// What report.html shows.
+struct Report {
+    Document document; ///< of the run that is shown
+    Run run;
+    std::vector<Series> series;
+};
+
+/// One page that needs nothing else: its script, style and data are in it.
+std::string html_text(const Report& report);
+
+} // namespace sluice::perf
