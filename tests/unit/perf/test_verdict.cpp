@@ -124,7 +124,7 @@ TEST(Verdict, is_the_same_twice) {
 
 TEST(Verdict, falsely_regresses_in_at_most_one_of_twenty_and_finds_seven_percent) {
     int red = 0, found = 0;
-    constexpr int trials = 40;
+    constexpr int trials = 20;
     for (int i = 0; i < trials; ++i) {
         auto seed = static_cast<std::uint64_t>(100 + i);
         red += judge(rounds_of(40, 1.0, 0.04, seed), {.looks = 3}).verdict == Verdict::regressed;
