@@ -2,7 +2,7 @@
 // The program that sluice-perf measures: one scenario, one side, in one process. Nothing of its environment
 // reaches what is measured.
 //
-// usage: sluice-perf-subject --list
+// usage: sluice-perf-subject --list|--built-by
 //        sluice-perf-subject --scenario ID --side ours|dpdk --counts|--time [--packets N] [--samples N]
 //                            [--layout FILE]
 // The last line is one JSON object. Exit: 0 done, 2 it could not run.
@@ -20,6 +20,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include <rte_version.h>
 
 #include "ends.hpp"
 #include "layout.hpp"
@@ -34,11 +35,16 @@ constexpr std::uint64_t warm_up_rings = 4;    ///< times that each slot of a rin
 constexpr std::uint64_t least_packets = 4096; ///< that are counted
 constexpr std::uint16_t ether_type = 0x88b5;  // IEEE Std 802, for local experiments
 
+/// Figures of two builds compare when this is the same.
+constexpr const char* built_by = SLUICE_BUILT_BY
+    ", " RTE_VER_PREFIX " " RTE_STR(RTE_VER_YEAR) "." RTE_STR(RTE_VER_MONTH) "." RTE_STR(RTE_VER_MINOR);
+
 struct Options {
     std::string scenario;
     std::string side = "ours";
     std::string layout;
     bool list = false;
+    bool built_by = false;
     bool counts = false;
     bool time = false;
     std::uint64_t packets = 0;
@@ -171,7 +177,7 @@ int measure(Ends& ends, const Scenario& scenario, rte_mempool* pool, const Optio
         mark<mark_report>();
         if (!tally.full)
             return cannot(scenario.id + ": not every burst was full");
-        said.update({{"packets", tally.packets}, {"bursts", tally.turns}});
+        said.update({{"packets", tally.packets}, {"bursts", tally.turns}, {"built_by", built_by}});
         if (!options.layout.empty()) {
             std::FILE* const out = std::fopen(options.layout.c_str(), "w");
             if (out == nullptr)
@@ -246,6 +252,7 @@ int main_of(int argc, char** argv) {
     app.add_option("--samples", options.samples)->check(CLI::Range(1, 1000));
     app.add_option("--layout", options.layout);
     app.add_flag("--list", options.list);
+    app.add_flag("--built-by", options.built_by);
     app.add_flag("--counts", options.counts);
     app.add_flag("--time", options.time);
     try {
@@ -255,6 +262,8 @@ int main_of(int argc, char** argv) {
     }
     if (options.list)
         return print_list(), 0;
+    if (options.built_by)
+        return fmt::print("{}\n", built_by), 0;
     if (options.counts == options.time)
         return cannot("say --counts or --time");
     const auto scenario = scenario_named(options.scenario);

@@ -10,7 +10,7 @@ struct rte_mbuf;
 
 namespace sluice::perf::subject {
 
-/// Tells the counting plugin (tests/guest/beside/count_marked.c) where a region begins and ends; elsewhere an
+/// Tells the counting plugin (apps/perf/subject/count_marked.c) where a region begins and ends; elsewhere an
 /// instruction that does nothing.
 template <unsigned Code>
 [[gnu::always_inline]] inline void mark() noexcept {

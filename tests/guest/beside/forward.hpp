@@ -11,7 +11,7 @@
 
 namespace beside {
 
-/// Tells the counting plugin (count_marked.c) where a region begins and ends; elsewhere an instruction that
+/// Tells the counting plugin (apps/perf/subject/count_marked.c) where a region begins and ends; elsewhere an instruction that
 /// does nothing.
 template <unsigned Code>
 inline void mark() noexcept {

@@ -18,7 +18,7 @@ from . import LabError, cache, children, initramfs, topology
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 BOOT_SECONDS = 90
-COUNTER = cache.HERE.parent.parent / "build/tests/guest/beside/libcount_marked.so"
+COUNTER = cache.HERE.parent.parent / "build/apps/perf/subject/libcount_marked.so"
 
 
 class GuestDied(Exception):
@@ -34,7 +34,7 @@ class Config:
 
     @property
     def counts(self):
-        """Instructions are counted (tests/guest/beside/count_marked.c): one virtual CPU, emulated, whose time they are."""
+        """Instructions are counted (apps/perf/subject/count_marked.c): one virtual CPU, emulated, whose time they are."""
         return "count=on" in self.options
 
     def __str__(self):
