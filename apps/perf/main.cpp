@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "commands.hpp"
+#include "counting.hpp"
 
 int main(int argc, char** argv) {
     using namespace sluice::perf;
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
     std::string line = "sluice-perf";
     for (int i = 1; i < argc; ++i)
         line += std::string(" ") + argv[i];
-    Context context{std::cout, std::cerr, {}, line, ::isatty(STDERR_FILENO) != 0};
+    const bool terminal = ::isatty(STDERR_FILENO) != 0;
+    Context context{std::cout, std::cerr, make_counting(parsed.options, std::cerr, terminal), line, terminal};
     return run_command(parsed.options, context);
 }
