@@ -287,14 +287,14 @@ Result<Identity> identity_of(RemoteConfig& config, const std::string& name) {
     return identity;
 }
 
-Result<UniqueFd> connect_socket(const std::string& path) {
+Result<UniqueFd> connect_socket(const std::string& path, int flags = 0) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path)
         return fail(ENAMETOOLONG, "cannot connect to a socket whose path is empty or longer than 107 bytes",
                     path);
     std::memcpy(address.sun_path, path.data(), path.size());
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
     if (!socket)
         return fail_errno("cannot make a socket", path);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
@@ -337,6 +337,7 @@ class VfioUserDevice final : public RemoteDevice {
     int events_fd() const noexcept override { return link_->events_fd(); }
     Result<> service() override { return link_->service(); }
     bool connected() const noexcept override { return link_->connected(); }
+    bool returned() override;
     Result<> reconnect() override;
 
   private:
@@ -347,6 +348,7 @@ class VfioUserDevice final : public RemoteDevice {
     const std::shared_ptr<VfioUserSpace> memory_;
     Served served_;
     const std::string path_;
+    UniqueFd arrived_; ///< the socket of a server that reconnect() has not talked with
     const RemoteOptions options_;
     RemoteAccess access_;
     RemoteConfig config_bytes_;
@@ -425,10 +427,21 @@ Result<> VfioUserDevice::reset() {
     return {};
 }
 
+bool VfioUserDevice::returned() {
+    if (connected() || path_.empty())
+        return false;
+    if (!arrived_)
+        if (auto socket = connect_socket(path_, SOCK_NONBLOCK))
+            arrived_ = std::move(*socket);
+    return static_cast<bool>(arrived_);
+}
+
 Result<> VfioUserDevice::reconnect() {
     if (path_.empty())
         return fail(ENOTSUP, "cannot connect again to a socket that was handed over", name());
-    auto socket = connect_socket(path_);
+    Result<UniqueFd> socket = std::move(arrived_);
+    if (!*socket)
+        socket = connect_socket(path_);
     if (!socket)
         return propagate(std::move(socket));
     if (auto opened = link_->open(std::move(*socket)); !opened)

@@ -64,23 +64,17 @@ volatile std::byte* Window::pointer(std::size_t offset, unsigned width) noexcept
     return holds(offset, width) ? bar_->pointer(offset_ + offset, width) : nullptr;
 }
 
-Result<std::unique_ptr<PciTransport>> PciTransport::create(device::Device& device) {
+Result<std::unique_ptr<Transport>> PciTransport::create(device::Device& device) {
     std::unique_ptr<PciTransport> transport(new PciTransport(device));
-    if (auto ok = device.config().set_memory_decoding(true); !ok)
-        return propagate(std::move(ok));
     if (auto ok = transport->find_structures(); !ok)
         return propagate(std::move(ok));
-    auto view = Common::create(transport->common_);
-    if (!view)
-        return fail(EIO, "the common configuration of this virtio device is too short", device.name());
-    transport->view_ = std::make_unique<Common>(*view);
     return transport;
 }
 
 PciTransport::~PciTransport() {
-    if (view_)
-        static_cast<void>(reset());
-    isolate();
+    if (structures_)
+        static_cast<void>(PciTransport::reset());
+    static_cast<void>(device_.config().set_bus_master(false));
 }
 
 void PciTransport::isolate() noexcept {
@@ -100,34 +94,42 @@ Result<> PciTransport::recover() {
 /// §4.1.4: of each structure the first one that can be used.
 Result<> PciTransport::find_structures() {
     config::Space& space = device_.config();
+    if (auto ok = space.set_memory_decoding(true); !ok)
+        return ok;
+    auto found = std::make_unique<Structures>();
     // The list holds 48 capabilities at most (PCI Local Bus 3.0 §6.7), whatever the device says.
     unsigned left = 48;
     for (std::uint32_t at = space.find_capability(cap::vendor_id); at != 0 && left != 0;
          at = space.find_capability(cap::vendor_id, at), --left)
-        if (auto ok = add_structure(at); !ok)
+        if (auto ok = add_structure(*found, at); !ok)
             return ok;
-    if (common_.size() == 0 || notify_.size() == 0)
+    if (found->common.size() == 0 || found->notify.size() == 0)
         return fail(ENODEV,
                     "no modern virtio interface on this device: it needs virtio 1.0 (QEMU: "
                     "disable-legacy=on or auto, disable-modern=off)",
                     device_.name());
+    auto view = Common::create(found->common);
+    if (!view)
+        return fail(EIO, "the common configuration of this virtio device is too short", device_.name());
+    found->view = std::make_unique<Common>(*view);
+    structures_ = std::move(found);
     return {};
 }
 
-Result<> PciTransport::add_structure(std::uint32_t capability) {
+Result<> PciTransport::add_structure(Structures& structures, std::uint32_t capability) {
     auto found = read_capability(device_.config(), capability);
     if (!found)
         return propagate(std::move(found));
     Window* window = nullptr;
     switch (static_cast<Structure>(found->type)) {
     case Structure::common:
-        window = &common_;
+        window = &structures.common;
         break;
     case Structure::notify:
-        window = &notify_;
+        window = &structures.notify;
         break;
     case Structure::device:
-        window = &config_;
+        window = &structures.config;
         break;
     default:
         return {};
@@ -141,24 +143,24 @@ Result<> PciTransport::add_structure(std::uint32_t capability) {
         return fail(EIO, "a virtio structure does not lie inside its BAR",
                     device_.name() + " " + device::name(region) + ", structure type " +
                         std::to_string(found->type));
-    auto io = bar(found->bar);
+    auto io = bar(structures, found->bar);
     if (!io)
         return propagate(std::move(io));
-    if (window == &notify_) {
+    if (window == &structures.notify) {
         auto multiplier = device_.config().read32(capability + cap::notify_multiplier);
         if (!multiplier)
             return propagate(std::move(multiplier));
         if (found->length < cap::notify_size || (*multiplier & 1) != 0)
             return fail(EIO, "the notification capability of this virtio device is malformed",
                         device_.name());
-        notify_multiplier_ = *multiplier;
+        structures.notify_multiplier = *multiplier;
     }
     *window = Window(**io, found->offset, found->bytes);
     return {};
 }
 
-Result<reg::Io*> PciTransport::bar(unsigned index) {
-    auto& held = bars_[index];
+Result<reg::Io*> PciTransport::bar(Structures& structures, unsigned index) {
+    auto& held = structures.bars[index];
     if (!held) {
         auto io = device::RegionIo::create(device_, device::bar(index));
         if (!io)
@@ -235,7 +237,7 @@ std::uint16_t PciTransport::queues() const noexcept {
 Result<std::uint16_t> PciTransport::queue_pairs(Features features) {
     if (!features.has(Feature::mq))
         return std::uint16_t{1};
-    const unsigned told = net_config::MaxQueuePairs::read(config_).raw();
+    const unsigned told = net_config::MaxQueuePairs::read(config()).raw();
     if (told > queues() / 2U || told == 0)
         return fail(EIO, "the device says that it has more queues than there are, or none",
                     device_.name() + ": " + std::to_string(told) + " pairs, " + std::to_string(queues()) +
@@ -250,7 +252,8 @@ std::uint16_t PciTransport::max_queue_size(std::uint16_t queue) {
 
 Result<QueueDoorbell> PciTransport::set_queue(std::uint16_t queue, const QueueSetup& setup) {
     const std::string object = device_.name() + " queue " + std::to_string(queue);
-    const auto& view = *view_;
+    const auto& view = *structures_->view;
+    Window& notify = structures_->notify;
     view.write(common::QueueSelect::from(queue));
     if (setup.size > view.read<common::QueueSize>().raw())
         return fail(EIO, "the device has no queue of this size", object);
@@ -265,11 +268,11 @@ Result<QueueDoorbell> PciTransport::set_queue(std::uint16_t queue, const QueueSe
     write_address<common::QueueDeviceLow, common::QueueDeviceHigh>(view, setup.device);
     // §4.1.4.4: where the doorbell is; §4.1.4.4.1: it lies inside the structure.
     const std::uint64_t offset =
-        std::uint64_t{view.read<common::QueueNotifyOff>().raw()} * notify_multiplier_;
-    if (offset + sizeof(std::uint16_t) > notify_.size())
+        std::uint64_t{view.read<common::QueueNotifyOff>().raw()} * structures_->notify_multiplier;
+    if (offset + sizeof(std::uint16_t) > notify.size())
         return fail(EIO, "the queue's doorbell lies outside the notification structure", object);
     view.write(common::QueueEnable::from(1));
-    return QueueDoorbell(notify_, static_cast<std::size_t>(offset));
+    return QueueDoorbell(notify, static_cast<std::size_t>(offset));
 }
 
 Result<> PciTransport::set_config_vector(std::uint16_t vector) {

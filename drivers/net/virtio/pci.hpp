@@ -38,11 +38,11 @@ class Window final : public reg::Io {
     std::size_t size_ = 0;
 };
 
-class PciTransport final : public Transport {
+class PciTransport : public Transport {
   public:
     /// Finds the device's structures and turns memory decoding and bus mastering on. `device` outlives it.
     /// ENODEV: not a virtio device with a modern interface. EIO: a structure that is not where it can be.
-    static Result<std::unique_ptr<PciTransport>> create(device::Device& device);
+    static Result<std::unique_ptr<Transport>> create(device::Device& device);
 
     ~PciTransport() override;
 
@@ -55,31 +55,39 @@ class PciTransport final : public Transport {
     Result<> set_config_vector(std::uint16_t vector) override;
     Result<> run() override;
     Health health() noexcept override;
-    reg::Io& config() noexcept override { return config_; }
+    reg::Io& config() noexcept override { return structures_->config; }
     std::uint8_t config_generation() noexcept override;
     void isolate() noexcept override;
     Result<std::uint16_t> queue_pairs(Features features) override;
     Result<> recover() override;
 
-  private:
-    using Common = reg::View<common::Map>;
-
+  protected:
     explicit PciTransport(device::Device& device) noexcept
         : device_(device) {}
 
+    /// Turns memory decoding on and finds the structures, once more where they were found before: nothing of
+    /// the former mappings is used afterwards. An error leaves all as it was.
     Result<> find_structures();
-    Result<> add_structure(std::uint32_t capability);
-    Result<reg::Io*> bar(unsigned index);
-    Common common() const noexcept { return *view_; }
+
+  private:
+    using Common = reg::View<common::Map>;
+
+    struct Structures {
+        std::array<std::unique_ptr<device::RegionIo>, 6> bars;
+        Window common;
+        Window notify;
+        Window config;
+        std::uint32_t notify_multiplier = 0;
+        std::unique_ptr<Common> view;
+    };
+
+    Result<> add_structure(Structures& found, std::uint32_t capability);
+    Result<reg::Io*> bar(Structures& found, unsigned index);
+    Common common() const noexcept { return *structures_->view; }
     void add_status(common::DeviceStatus bits);
 
     device::Device& device_;
-    std::array<std::unique_ptr<device::RegionIo>, 6> bars_;
-    Window common_;
-    Window notify_;
-    Window config_;
-    std::uint32_t notify_multiplier_ = 0;
-    std::unique_ptr<Common> view_;
+    std::unique_ptr<Structures> structures_;
     Features offered_;
 };
 

@@ -12,6 +12,7 @@
 #include <sluice/net/device_info.hpp>
 
 #include "pci.hpp"
+#include "remote.hpp"
 
 namespace sluice::inline v1::virtio {
 
@@ -57,7 +58,8 @@ net::MacAddress read_mac(reg::Io& config) {
 constinit const net::Description description = {.name = "virtio", .ids = ids, .open = &Port::open};
 
 Result<std::unique_ptr<net::Driver>> Port::open(std::unique_ptr<device::Device> device) {
-    auto transport = PciTransport::create(*device);
+    auto* const remote = dynamic_cast<device::RemoteDevice*>(device.get());
+    auto transport = remote != nullptr ? RemoteTransport::create(*remote) : PciTransport::create(*device);
     if (!transport)
         return propagate(std::move(transport));
     auto info = net::describe(*device);
@@ -448,14 +450,18 @@ void Port::stats(net::Stats& stats, std::vector<net::XStat>* extended) {
 net::Events Port::service() {
     net::Events events;
     transport_->service();
-    if (events_.take_config()) {
-        events.link = true;
+    const bool config = events_.take_config();
+    const bool request = events_.take_request();
+    if (config || request) {
         const auto health = transport_->health();
+        // The end of a device's server comes as a request, too.
+        events.request = request && !(health.gone && health.returns);
+        events.link = config || !events.request;
         events.gone = health.gone && !health.returns;
         events.error = health.needs_reset; // §2.1.2
     }
-    events.error = events_.take_error() || events.error;
-    events.request = events_.take_request();
+    const bool error = events_.take_error();
+    events.error = transport_->take_returned() || error || events.error;
     events.broken = events_.take_alarm();
     return events;
 }

@@ -142,10 +142,6 @@ class SoftNic(unittest.TestCase):
         done = subprocess.run([SOFTNIC, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
         self.assertIn("--socket", done.stdout)
 
-
-class VhostUser(SoftNic):
-    PROTOCOL = "vhost-user"
-
     def test_client_outlives_a_server_that_is_killed(self):
         uris = "soft:virtio?backend=gen&packed=1", "soft:virtio?backend=gen"
         server = self.serve(*uris)
@@ -167,6 +163,10 @@ class VhostUser(SoftNic):
         self.assertEqual(server.finish(), 0)
         self.assertEqual(set(self.counted(server.text, "sink_bad")), {0}, server.text)
         self.assertEqual(set(self.counted(server.text, "lies")), {0}, server.text)
+
+
+class VhostUser(SoftNic):
+    PROTOCOL = "vhost-user"
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ class RemoteDevice : public Device {
 
     virtual bool connected() const noexcept = 0;
 
+    /// True once somebody serves at the path of a device whose server is gone: it is connected to, and
+    /// reconnect() does the rest. Does not block.
+    virtual bool returned() = 0;
+
     /// Connects to the same path once more: the memory is mapped again, interrupts are turned on as they
     /// were, COMMAND and the BARs of config space are as they were. The device itself was reset: whoever
     /// drives it starts it anew, and maps its regions again. ESTALE: another device is there now. ENOTSUP: it
