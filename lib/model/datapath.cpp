@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 namespace sluice::inline v1::model {
 
@@ -110,6 +111,7 @@ Datapath::Datapath(Backend& backend, unsigned pairs, std::function<void(unsigned
     : backend_(backend)
     , interrupt_(std::move(interrupt))
     , queues_(2 * std::size_t{pairs})
+    , of_pair_(pairs)
     , buffers_(std::make_unique<Buffers>()) {}
 
 void Datapath::set_features(std::uint64_t features) noexcept {
@@ -119,6 +121,7 @@ void Datapath::set_features(std::uint64_t features) noexcept {
     receives_ = {has(feature::guest_csum), has(feature::guest_tso4), has(feature::guest_tso6)};
     mergeable_ = has(feature::mrg_rxbuf);
     in_order_ = has(feature::in_order);
+    counters_.packed.store(has(feature::ring_packed) ? 1 : 0, std::memory_order_relaxed);
 }
 
 void Datapath::start_queue(unsigned index, const RingMemory& memory, std::optional<std::uint32_t> base) {
@@ -282,6 +285,7 @@ std::size_t Datapath::transmit(R& ring, unsigned pair, Memory& memory) noexcept 
     }
     add(counters_.bad, bad);
     add(counters_.sent, sent);
+    add(of_pair_[pair].sent, sent);
     add(counters_.sent_bytes, bytes);
     return done;
 }
@@ -358,6 +362,7 @@ std::size_t Datapath::receive(R& ring, unsigned pair, Memory& memory) noexcept {
             interrupt_(2 * pair);
     }
     add(counters_.received, given);
+    add(of_pair_[pair].received, given);
     add(counters_.received_bytes, bytes);
     return done;
 }
@@ -415,14 +420,21 @@ bool Datapath::deliver(R& ring, const Frame& frame, Memory& memory, unsigned& us
 
 std::vector<device::Statistic> Datapath::statistics() const {
     const auto& all = counters_;
-    return {{"sent", all.sent},
-            {"sent_bytes", all.sent_bytes},
-            {"sent_bad", all.bad},
-            {"received", all.received},
-            {"received_bytes", all.received_bytes},
-            {"received_too_long", all.too_long},
-            {"received_filtered", all.filtered},
-            {"lies", all.lies}};
+    std::vector<device::Statistic> named{{"sent", all.sent},
+                                         {"sent_bytes", all.sent_bytes},
+                                         {"sent_bad", all.bad},
+                                         {"received", all.received},
+                                         {"received_bytes", all.received_bytes},
+                                         {"received_too_long", all.too_long},
+                                         {"received_filtered", all.filtered},
+                                         {"lies", all.lies},
+                                         {"packed", all.packed}};
+    for (std::size_t i = 0; i < of_pair_.size() && of_pair_.size() > 1; ++i) {
+        const std::string pair = "pair" + std::to_string(i);
+        named.push_back({pair + "_sent", of_pair_[i].sent});
+        named.push_back({pair + "_received", of_pair_[i].received});
+    }
+    return named;
 }
 
 } // namespace sluice::inline v1::model

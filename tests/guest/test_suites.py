@@ -51,6 +51,12 @@ class Suites(unittest.TestCase):
         self.assertEqual(len(set(slots)), 6)
         self.assertEqual(set(devices.sockets), {("frames", "e1000e")})
 
+    def test_a_served_device_is_reached_by_its_socket(self):
+        devices = topology.Devices("/run")
+        devices.add("vfio_user", "e1000e")
+        self.assertEqual(list(devices.served), ["/run/nic4", "/run/nic5"])
+        self.assertTrue(any('"driver": "vfio-user-pci", "socket": {"type": "unix", "path": "/run/nic5"}' in word for word in devices.arguments))
+
     def test_a_device_beside_another_shares_its_slot(self):
         devices = topology.Devices("/run")
         devices.add("group", "e1000e")

@@ -33,7 +33,7 @@ def is_cached():
 def fetch():
     cache.folder().mkdir(parents=True, exist_ok=True)
     with cache.filling(folder()) as top:
-        version = cache.Apt(None).unpack(PACKAGES, top)
+        version = cache.Apt().unpack(PACKAGES, top)
         for waste in ('etc', 'lib', 'usr/share/doc', 'usr/share/man'):
             shutil.rmtree(top / waste, ignore_errors=True)
         (top / 'version').write_text(version + '\n')

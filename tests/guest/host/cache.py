@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kernels and QEMU 10 in a cache folder, unpacked from Debian packages; nothing is installed on the machine.
+"""Kernels, QEMU 10 and QEMU 11 in a cache folder, unpacked from Debian packages; nothing is installed on the machine.
 
 What the machine's own release has comes by its own apt; what another suite has, by a private apt state inside the
 cache, with the machine's own mirror. Versions are whatever the mirror has today.
@@ -21,8 +21,13 @@ BACKPORTS = "bookworm-backports"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 KERNEL_SUITES = {"6.1": RELEASE, "6.12": BACKPORTS}
 KERNELS = tuple(KERNEL_SUITES)
-QEMUS = ("7.2", "10")
+QEMUS = ("7.2", "10", "11")
 QEMU10_PACKAGES = ("qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios")
+# QEMU 11 is of the next release, whose libraries it brings along, and takes its firmware from QEMU 10. What these are for is in
+# modules of its: sound, screens, Braille, smart cards and USB.
+NEXT_RELEASE = "trixie"
+NEXT_BACKPORTS = "trixie-backports"
+NOT_FOR_QEMU11 = {"libasound2t64", "libbrlapi0.8", "libcacard0", "libncursesw6", "libtinfo6", "libusb-1.0-0", "libusbredirparser1t64", "libpcsclite1"}
 
 
 def folder():
@@ -64,25 +69,30 @@ def qemu_command(version):
     """The start of a command line and its environment for this QEMU."""
     if version == "7.2":
         return ["/usr/bin/qemu-system-x86_64"], {}
-    if version != "10":
+    if version not in QEMUS:
         raise LabError(f"no QEMU '{version}': the lab knows {', '.join(QEMUS)}")
-    top = folder() / "qemu-10"
-    if not (top / "version").exists():
-        raise LabError(f"QEMU 10 is not in {folder()}: run './run deps --guest'")
-    share = top / "usr/share"
-    return ([str(top / "usr/bin/qemu-system-x86_64"), "-L", str(share / "qemu"), "-L", str(share / "seabios")],
-            {"QEMU_MODULE_DIR": str(top / "usr/lib/x86_64-linux-gnu/qemu")})
+    for needed in {"10", version}:
+        if not (folder() / f"qemu-{needed}/version").exists():
+            raise LabError(f"QEMU {needed} is not in {folder()}: run './run deps --guest'")
+    share = folder() / "qemu-10/usr/share"
+    firmware = ["-L", str(share / "qemu"), "-L", str(share / "seabios")]
+    top = folder() / f"qemu-{version}"
+    program, libraries = str(top / "usr/bin/qemu-system-x86_64"), top / "usr/lib/x86_64-linux-gnu"
+    environment = {"QEMU_MODULE_DIR": str(libraries / "qemu")}
+    if version == "11":
+        return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries), program, *firmware], environment
+    return [program, *firmware], environment
 
 
 def is_complete():
-    return all(Kernel(name).complete for name in KERNELS) and (folder() / "qemu-10/version").exists()
+    return all(Kernel(name).complete for name in KERNELS) and all((folder() / f"qemu-{name}/version").exists() for name in ("10", "11"))
 
 
 def fetch():
     folder().mkdir(parents=True, exist_ok=True)
     with open(folder() / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        apts = {RELEASE: Apt(None), BACKPORTS: Apt(BACKPORTS)}
+        apts = {RELEASE: Apt(), BACKPORTS: Apt(BACKPORTS)}
         for name, suite in KERNEL_SUITES.items():
             if not Kernel(name).complete:
                 print(f"fetching kernel {name} from {suite}", flush=True)
@@ -93,6 +103,20 @@ def fetch():
                 version = apts[BACKPORTS].unpack(QEMU10_PACKAGES, top)
                 shutil.rmtree(top / "usr/share/doc", ignore_errors=True)
             (folder() / "qemu-10/version").write_text(version + "\n")
+        if not (folder() / "qemu-11/version").exists():
+            print(f"fetching QEMU 11 from {NEXT_BACKPORTS}", flush=True)
+            fetch_qemu11(Apt(NEXT_BACKPORTS, NEXT_RELEASE))
+
+
+def fetch_qemu11(apt):
+    with filling(folder() / "qemu-11") as top:
+        version = apt.unpack(["qemu-system-x86", *apt.libraries("qemu-system-x86", NOT_FOR_QEMU11)], top)
+        for waste in ("usr/share", "usr/lib/x86_64-linux-gnu/qemu", "usr/lib/x86_64-linux-gnu/gconv", "etc", "var"):
+            shutil.rmtree(top / waste, ignore_errors=True)
+        for other in {*(top / "usr/bin").iterdir()} - {top / "usr/bin/qemu-system-x86_64"}:
+            other.unlink()
+        shutil.rmtree(apt.state)   # the next release's whole index
+        (top / "version").write_text(version + "\n")
 
 
 @contextlib.contextmanager
@@ -127,18 +151,18 @@ def fetch_kernel(apt, kernel):
 
 
 class Apt:
-    """The machine's own apt (suite None), or a private one that sees one other suite of the same mirror."""
+    """The machine's own apt (no suite), or a private one that sees other suites of the same mirror, and prefers the first."""
 
-    def __init__(self, suite):
-        self.options, self.ready = [], suite is None
-        if suite is not None:
-            self.suite, self.state = suite, folder() / "apt" / suite
+    def __init__(self, *suites):
+        self.options, self.ready = [], not suites
+        if suites:
+            self.suites, self.state = suites, folder() / "apt" / suites[0]
             self.options = [f"-o{key}={value}" for key, value in {
                 "Dir::Etc::SourceList": self.state / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
                 "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
                 "Dir::State": self.state / "state", "Dir::State::Lists": self.state / "lists",
                 "Dir::State::Status": self.state / "status", "Dir::Cache": self.state,
-                "Debug::NoLocking": "1", "APT::Sandbox::User": "root"}.items()]
+                "APT::Default-Release": suites[0], "Acquire::Languages": "none", "Debug::NoLocking": "1", "APT::Sandbox::User": "root"}.items()]
 
     def call(self, program, *arguments, cwd=None):
         if not self.ready:
@@ -150,7 +174,8 @@ class Apt:
         for name in ("state", "lists/partial"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
         (self.state / "status").write_text("")
-        (self.state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {self.suite} main\n")
+        source = f"deb [signed-by={KEYRING}] {mirror()}"
+        (self.state / "sources.list").write_text("".join(f"{source} {suite} main\n" for suite in self.suites))
         self.call("apt-get", "-qq", "update")
 
     def dependencies(self, package, pattern):
@@ -162,6 +187,24 @@ class Apt:
         if len(found) != 1:
             raise LabError(f"package {package} depends on {found or 'nothing'} where one {pattern} was expected")
         return found[0]
+
+    def libraries(self, package, excluded):
+        """The libraries that a package depends on, and theirs, but for the excluded and what only they need."""
+        text = self.call("apt-cache", "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks",
+                         "--no-replaces", "--no-enhances", package)
+        needs, current = {}, None
+        for line in text.splitlines():
+            if match := re.fullmatch(r"([^\s<]\S*)", line):
+                current = needs.setdefault(match[1], [])
+            elif match := re.fullmatch(r"  (?:Pre)?Depends: (\S+)", line):
+                current.append(match[1])
+        found, waiting = [], [package]
+        while waiting:
+            for name in needs.get(waiting.pop(), ()):
+                if re.match("lib|zlib", name) and name not in excluded and name not in found:
+                    found.append(name)
+                    waiting.append(name)
+        return found
 
     def unpack(self, packages, target):
         """Unpacks these packages alone into `target`; returns the first one's version."""

@@ -19,6 +19,7 @@ from . import LabError, cache, children, initramfs, topology
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 BOOT_SECONDS = 90
 COUNTER = cache.HERE.parent.parent / "build/apps/perf/subject/libcount_marked.so"
+SOFTNIC = cache.HERE.parent.parent / "build/apps/softnic/sluice-softnic"
 
 
 class GuestDied(Exception):
@@ -107,6 +108,7 @@ class Guest:
         kernel = cache.Kernel(self.config.kernel)
         initramfs.build(kernel, self.folder / "initramfs")
         self.start_virtiofsd()
+        self.softnic = self.start_softnic()
         program, environment = cache.qemu_command(self.config.qemu)
         self.console_path.parent.mkdir(parents=True, exist_ok=True)
         self.console_log = open(self.console_path, "ab", buffering=0)
@@ -136,6 +138,23 @@ class Guest:
                 [VIRTIOFSD, f"--socket-path={path}", "-o", "source=/", "-o", "sandbox=chroot", "-o", "cache=always", "-o", "xattr"],
                 stdout=log, stderr=log))
         wait_for(path.exists, "virtiofsd", lambda: (self.folder / "virtiofsd.log").read_text())
+
+    def start_softnic(self):
+        """Serves the devices of the topology that are in another process; prints into softnic_log. None: there are none."""
+        if not self.devices.served:
+            return None
+        if not SOFTNIC.exists():
+            raise LabError(f"{SOFTNIC} is not built: './run build'")
+        with open(self.softnic_log, "wb") as log:
+            process = children.start([str(SOFTNIC), *(word for path, uri in self.devices.served.items() for word in ("--device", uri, "--socket", path))],
+                                     stdout=log, stderr=log)
+        self.processes.append(process)
+        wait_for(lambda: all(os.path.exists(path) for path in self.devices.served), "sluice-softnic", self.softnic_log.read_text)
+        return process
+
+    @property
+    def softnic_log(self):
+        return self.folder / "softnic.log"
 
     def arguments(self, kernel):
         options = dict(option.split("=", 1) for option in self.config.options)

@@ -130,6 +130,8 @@ class Runner:
                     outcome.rows.append(facts(rest))
                 elif kind == "host":
                     service.request(job, rest)
+                elif kind == "ready":   # the suite booted its guest anew, and goes on
+                    guest.send(job.line(guest.devices, {**self.settings, "REBOOTED": "1"}))
                 elif kind == "done":
                     if rest != "0":
                         outcome.add("exit", False, f"status {rest}")

@@ -6,6 +6,7 @@
     alone                 from now on no other guest runs, until `together` or the suite's end: the suite measures
     undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, and a stopped guest's clock goes on
     together              the other guests go on, and may stop this one
+    softnic               the statistics of sluice-softnic, which serves the topology's devices
     counts                what the counting plugin wrote since it was last asked (suites that declare count=on)
 """
 import contextlib
@@ -18,7 +19,7 @@ import signal
 import subprocess
 import sys
 
-from . import cache, children
+from . import cache, children, machine
 
 
 class Services:
@@ -31,7 +32,7 @@ class Services:
     def request(self, job, text):
         verb, _, rest = text.partition(" ")
         try:
-            {"frames": self.frames, "qmp": self.qmp, "counts": self.counts,
+            {"frames": self.frames, "qmp": self.qmp, "softnic": self.softnic, "counts": self.counts,
              "alone": self.stop_others, "undisturbed": self.take_turn, "together": self.end_turn}[verb](job, rest)
         except (KeyError, ValueError, OSError) as error:
             self.answer([f"error {verb}: {error!r}"])
@@ -73,6 +74,14 @@ class Services:
         lines = self.guest.counts_path.read_text().splitlines()
         self.answer(lines[self.counted:])
         self.counted = len(lines)
+
+    def softnic(self, _job, _rest):
+        """Three lines a device, printed on SIGUSR1."""
+        before = self.guest.softnic_log.read_text().splitlines()
+        self.guest.softnic.send_signal(signal.SIGUSR1)
+        wanted = len(before) + 3 * len(self.guest.devices.served)
+        machine.wait_for(lambda: len(self.guest.softnic_log.read_text().splitlines()) >= wanted, "sluice-softnic", lambda: "no statistics")
+        self.answer(self.guest.softnic_log.read_text().splitlines()[len(before):])
 
     def frames(self, job, rest):
         key = (job.suite.topology, job.model)

@@ -3,7 +3,7 @@
 
 A suite is one script in suites/. Lines `#@ key: value` at its top declare:
     kernels    6.1 6.12             one job for each (default: both)
-    qemu       7.2 | 10             (default 7.2)
+    qemu       7.2 | 10 | 11        (default 7.2)
     topology   a name of topology.TOPOLOGIES (default none)
     model      a name of topology.MODELS, the NIC under test (default e1000e)
     matrix     yes                  one job for each cell of the file `matrix` instead

@@ -6,6 +6,7 @@ Every device sits alone behind a root port, unless it is a second function besid
 role `left` is behind slot 5.
 """
 import dataclasses
+import json
 
 # What the guest's driver under test is called, and the device of QEMU that it drives.
 MODELS = {
@@ -28,6 +29,7 @@ class Role:
     beside: str = ""      # a role before this one: this is function 1 of its slot, and they share an IOMMU group
     wire: str = ""        # roles of one machine on the same wire share a hub; "host" is a socket to a host process
     needs: tuple = ()     # arguments of QEMU that must stand before the device's
+    served: str = ""      # a soft NIC that sluice-softnic makes of this URI on the host, and QEMU 11 reaches by vfio-user
 
 
 TOPOLOGIES = {
@@ -64,6 +66,8 @@ TOPOLOGIES = {
                     for name, model, options in (("e1000e", "e1000e", ""), ("e1000", "e1000", ""),
                                                  ("virtio", "virtio", WHOLE_BURSTS), ("plain", "virtio", WHOLE_BURSTS + ",mrg_rxbuf=off"))
                     for end in ("left", "right")),
+    # a cable between two soft NICs in another process, which the guest's kernel drives
+    "vfio_user": tuple(Role(end, served="soft:virtio?backend=pair&peer=cable&packed=1&queues=4") for end in ("left", "right")),
     "none": (),
 }
 
@@ -74,7 +78,7 @@ class Devices:
     FIRST_SLOT = 4
 
     def __init__(self, run_folder):
-        self.run_folder, self.arguments, self.slots, self.sockets = run_folder, [], {}, {}
+        self.run_folder, self.arguments, self.slots, self.sockets, self.served = run_folder, [], {}, {}, {}
         self.next_slot, self.next_hub = self.FIRST_SLOT, 0
 
     def add(self, topology, model):
@@ -98,6 +102,12 @@ class Devices:
         self.arguments += role.needs
         self.arguments += ["-device", f"pcie-root-port,id=port{slot},chassis={slot},slot={slot},addr={slot:#x}"]
         netdev = ""
+        if role.served:
+            path = f"{self.run_folder}/nic{slot}"
+            self.served[path] = role.served
+            self.arguments += ["-device", json.dumps({"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path},
+                                                      "id": f"dev{slot}", "bus": f"port{slot}"})]
+            return
         if role.wire == "host":
             path = f"{self.run_folder}/net{slot}"
             self.sockets.setdefault(key, {})[role.name] = path

@@ -46,6 +46,13 @@ struct DatapathCounters {
     std::atomic<std::uint64_t> too_long{0}; ///< frames that do not fit the driver's buffers
     std::atomic<std::uint64_t> filtered{0}; ///< frames that the driver does not want
     std::atomic<std::uint64_t> lies{0};     ///< times that a driver was caught lying
+    std::atomic<std::uint64_t> packed{0};   ///< 1: the driver uses packed rings
+};
+
+/// Of one queue pair.
+struct PairCounters {
+    std::atomic<std::uint64_t> sent{0};
+    std::atomic<std::uint64_t> received{0};
 };
 
 /// Queue pair p has receive queue 2p and transmit queue 2p + 1 (§5.1.2). One thread at a time.
@@ -87,7 +94,7 @@ class Datapath {
     /// True once after a driver was caught lying.
     bool take_alarm() noexcept { return std::exchange(alarm_, false); }
 
-    /// The counters, by name. Any thread.
+    /// The counters, by name; those of each pair where there are several. Any thread.
     std::vector<device::Statistic> statistics() const;
 
   private:
@@ -124,6 +131,7 @@ class Datapath {
     bool wants_doorbells_ = false;
     ReceiveFilter filter_;
     DatapathCounters counters_;
+    std::vector<PairCounters> of_pair_;
 
     // Of the burst at hand.
     std::unique_ptr<Buffers> buffers_;
