@@ -36,6 +36,19 @@ class Writer {
         return done;
     }
 
+    /// The header, left alone where it is the same already: a driver that only reads it keeps its line, and
+    /// no processor waits for the other.
+    std::uint32_t put_header(const NetHeader& header) noexcept {
+        const auto* const bytes = reinterpret_cast<const std::byte*>(&header);
+        if (buffers_.empty() || buffers_.front().size < sizeof header)
+            return put(bytes, sizeof header);
+        std::byte* const to = buffers_.front().data;
+        if (std::memcmp(to, bytes, sizeof header) != 0)
+            std::memcpy(to, bytes, sizeof header);
+        at_ = sizeof header;
+        return at_;
+    }
+
   private:
     std::span<const Buffer> buffers_;
     std::uint32_t at_ = 0;
@@ -224,7 +237,7 @@ void Datapath::warm(R& ring, Memory& memory, std::size_t chains, bool write) noe
         if (piece.empty())
             return;
         if (write) {
-            prefetch_for_store(piece.data());
+            __builtin_prefetch(piece.data(), 0);
             prefetch_for_store(&piece.back());
         } else {
             __builtin_prefetch(piece.data(), 0);
@@ -375,7 +388,6 @@ bool Datapath::deliver(R& ring, const Frame& frame, Memory& memory, unsigned& us
     buffers_->clear();
     NetHeader header = frame.header;
     header.num_buffers = std::uint16_t{1};
-    std::array<std::byte*, 2> count_at{};
     Reader reader(frame);
     std::uint32_t left = frame.length;
     std::size_t count = 0;
@@ -396,8 +408,7 @@ bool Datapath::deliver(R& ring, const Frame& frame, Memory& memory, unsigned& us
         Writer writer(room);
         std::uint32_t written = 0;
         if (count == 0) {
-            written = writer.put(reinterpret_cast<const std::byte*>(&header), header_bytes);
-            count_at = find_count(room);
+            written = writer.put_header(header);
         }
         const std::uint32_t copied = reader.copy(writer);
         written += copied;
@@ -409,6 +420,7 @@ bool Datapath::deliver(R& ring, const Frame& frame, Memory& memory, unsigned& us
         lengths_[count++] = written;
     } while (left != 0);
     if (count > 1) {
+        const auto count_at = find_count(writable(buffers_->from(received_[0].first, received_[0].count)));
         *count_at[0] = static_cast<std::byte>(count);
         *count_at[1] = static_cast<std::byte>(count >> 8);
     }
