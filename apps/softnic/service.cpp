@@ -95,12 +95,25 @@ Service::~Service() {
         mover_.join();
 }
 
+namespace {
+
+/// Another thread of the same core has more of it meanwhile.
+void pause_processor() noexcept {
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#endif
+}
+
+} // namespace
+
 /// Flat out under traffic; sleeps once nothing has moved for a while.
 void Service::move() noexcept {
     constexpr unsigned patience = 4096;
     unsigned idle = 0;
     while (!stop_.load(std::memory_order_relaxed)) {
         idle = served_->poll() != 0 ? 0 : idle + 1;
+        if (idle != 0)
+            pause_processor();
         if (idle >= patience)
             std::this_thread::sleep_for(std::chrono::microseconds(idle < 16 * patience ? 20 : 100));
     }
