@@ -148,7 +148,7 @@
     const values = one.points.map((point) => point.value);
     const band = (at) => one.points.map((point) => (point.interval ? point.interval[at] : null));
     const sets = [{ label: one.exact ? "count" : "ratio", data: values, borderColor: colour("series"), borderWidth: 1.5,
-      pointRadius: values.length > 80 ? 0 : 2.5, pointBackgroundColor: colour("series"), stepped: one.exact ? "middle" : false }];
+      pointRadius: values.length > 80 ? 0 : 2.5, pointBackgroundColor: colour("series"), stepped: one.exact ? "after" : false }];
     if (one.points.some((point) => point.interval)) {
       const edge = { borderColor: "transparent", pointRadius: 0, backgroundColor: colour("series") + "33" };
       sets.push({ ...edge, label: "low", data: band(0), fill: false }, { ...edge, label: "high", data: band(1), fill: "-1" });
@@ -201,7 +201,8 @@
           x: { type: "logarithmic", min: 1, afterBuildTicks: (axis) => {
             axis.ticks = [1, 2, 10, 100, 1000].filter((one) => one <= axis.max).map((value) => ({ value }));
           }, ticks: { color: colour("soft"), callback: (value) => "p" + short(100 - 100 / value) } },
-          y: { type: "logarithmic", title: { display: true, text: arms[0].unit, color: colour("soft") },
+          y: { type: "logarithmic", min: 0.9 * Math.min(...arms.map((arm) => arm.percentiles[0][1]).filter((value) => value > 0)),
+               title: { display: true, text: arms[0].unit, color: colour("soft") },
                ticks: { color: colour("soft"), callback: (value) => short(value), maxTicksLimit: 7 } },
         }),
         plugins: { legend: { labels: { color: colour("text"), boxWidth: 12 } },
