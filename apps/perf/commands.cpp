@@ -149,6 +149,13 @@ int record(Session& session, const std::vector<Listed>& scenarios) {
             return complain(session.context, counts.error());
         if (auto kept = session.history.append(session.run, *counts); !kept)
             return complain(session.context, kept.error());
+        if (session.options.tighten || session.options.accept) {
+            if (!session.context.counting.into_budgets)
+                return complain(session.context,
+                                Error(ENOTSUP, "this sluice-perf was built without budgets"));
+            if (auto kept = session.context.counting.into_budgets(*counts, session.options.accept); !kept)
+                return complain(session.context, kept.error());
+        }
         session.document.counts = std::move(*counts);
     }
     if (!session.options.counts)
@@ -287,6 +294,8 @@ int run_command(const Options& given, Context& context) {
         return options.step ? bisect_step(options, context) : bisect(options, context);
     if (options.dpdk)
         options.build = options.base;
+    if (options.command == "gate" && !options.all && options.scenarios.empty())
+        options.ci = true;
     auto scenarios = chosen_scenarios(options, options.build);
     if (!scenarios)
         return complain(context, scenarios.error());

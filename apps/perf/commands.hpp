@@ -22,6 +22,8 @@ namespace sluice::perf {
 struct Counting {
     std::function<Result<std::vector<Count>>(const Arm& arm, const std::vector<Listed>& scenarios)> count;
     std::function<Result<std::vector<Comparison>>(const std::vector<Count>& counts)> against_budgets;
+    /// Puts counts into the budgets: all of them, or (not `all`) those that are lower or new.
+    std::function<Result<>(const std::vector<Count>& counts, bool all)> into_budgets;
 };
 
 struct Context {

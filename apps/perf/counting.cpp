@@ -2,6 +2,7 @@
 #include "counting.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <ostream>
 #include <thread>
@@ -65,6 +66,18 @@ Counting make_counting(const Options& options, std::ostream& progress, bool term
         if (!built)
             return propagate(std::move(built));
         return check(*budgets, *built, counts);
+    };
+    counting.into_budgets = [build = options.build](const std::vector<Count>& counts, bool all) -> Result<> {
+        auto file = find_budgets();
+        auto built = built_by(build);
+        if (!file || !built)
+            return tl::unexpected<Error>(file ? built.error() : file.error());
+        auto budgets = load_budgets(*file);
+        if (!budgets && budgets.error().code() != ENOENT)
+            return propagate(std::move(budgets));
+        Budgets kept = budgets ? std::move(*budgets) : Budgets{};
+        take(kept, *built, counts, all ? Take::all : Take::lower);
+        return save_budgets(*file, kept);
     };
     return counting;
 }

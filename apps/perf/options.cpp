@@ -61,6 +61,10 @@ void add_measuring(CLI::App& app, Options& options, std::string& noisy) {
 
     auto* record = app.add_subcommand("record", "measure a build and keep it");
     record->add_option("BUILD", options.build, "a build directory")->capture_default_str();
+    auto* tighten = record->add_flag("--tighten", options.tighten,
+                                     "lower the budgets to the counts, and add those of new scenarios");
+    record->add_flag("--accept", options.accept, "make every count its budget, also where it is higher")
+        ->excludes(tighten);
     auto* compare = app.add_subcommand("compare", "A beside B");
     compare->add_option("A", options.base, "build directory of A")->required();
     compare->add_option("B", options.build, "build directory of B; with --dpdk A's own")

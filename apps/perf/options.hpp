@@ -21,10 +21,11 @@ struct Options {
     bool dpdk = false;                  ///< A is DPDK's driver in the same build
     bool noisy_passes = false;
     bool show_history = false;
-    bool step = false;          ///< bisect: one step of git's
-    double budget = 60;         ///< seconds a scenario
-    std::uint32_t rounds = 200; ///< at most
-    double margin = 0;          ///< 0: the scenario's own
+    bool tighten = false, accept = false; ///< record: counts become budgets
+    bool step = false;                    ///< bisect: one step of git's
+    double budget = 60;                   ///< seconds a scenario
+    std::uint32_t rounds = 200;           ///< at most
+    double margin = 0;                    ///< 0: the scenario's own
     std::uint64_t seed = MedianBootstrap::default_seed;
     long long run = 0;                    ///< 0: the last
     std::string good, bad = "HEAD", make; ///< bisect
