@@ -23,7 +23,11 @@ async function look(width, height, scheme) {
   // Charts are drawn when they come into sight.
   for (const canvas of await page.locator("canvas").all()) {
     await canvas.scrollIntoViewIfNeeded();
-    await page.waitForFunction((node) => window.Chart.getChart(node) !== undefined, await canvas.elementHandle());
+    // Not waitForFunction: it evaluates text, which the page's policy forbids.
+    await canvas.evaluate((node) => new Promise((done) => {
+      const look = () => (window.Chart.getChart(node) ? done() : requestAnimationFrame(look));
+      look();
+    }));
   }
   await page.evaluate(() => window.scrollTo(0, 0));
   await page.screenshot({ path: `${shots}/report-${width}-${scheme}.png`, fullPage: true });
