@@ -125,8 +125,8 @@ TEST_F(Hostile, is_refused_message_by_message_and_loses_no_descriptor) {
     }
     ::close(null);
     EXPECT_EQ(open_fds() + 1, before);
-    std::printf("%llu messages refused, %zu descriptors before and after\n",
-                static_cast<unsigned long long>(sent), before);
+    std::printf("%llu messages refused, %zu descriptors before, %zu after\n",
+                static_cast<unsigned long long>(sent), before - 1, open_fds());
 }
 
 TEST_F(Hostile, is_refused_a_message_that_is_too_long_and_goes_on) {
