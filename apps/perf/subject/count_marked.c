@@ -138,6 +138,7 @@ static void on_mark(unsigned cpu, void* argument) {
         memset(table, 0, sizeof table);
         memset(seen, 0, sizeof seen);
         open_region = 0;
+        watch_count = code == code_report ? 0 : watch_count;
     } else if (code == code_watch) {
         watch_next = watch_count < watches;
     } else if (code & code_end) {

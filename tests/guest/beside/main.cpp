@@ -6,7 +6,8 @@
 // usage: beside port|ethdev LEFT RIGHT TURNS best|base EAL-OPTIONS…
 //   LEFT, RIGHT: a device (BDF or URI); base: without AVX2, where a driver of ours has it (DPDK's drivers
 //   choose for themselves)
-// The last line is the result, as KEY=VALUE. Exit: 0 done, 1 not every burst was full, 2 it could not run.
+// Lines `range …` say which memory is what (apps/perf/subject/layout.hpp); the last line is the result, as
+// KEY=VALUE. Exit: 0 done, 1 not every burst was full, 2 it could not run.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -25,6 +26,7 @@
 #include <sluice/net/port.hpp>
 
 #include "forward.hpp"
+#include "layout.hpp"
 
 namespace {
 
@@ -131,9 +133,12 @@ int measure(Ends& ends, rte_mempool* pool, std::uint64_t turns) {
         return cannot("the first burst was not sent");
 
     beside::forward(ends, warm_up, pause_us);
+    sluice::perf::subject::watch_pool(pool);
     beside::mark<beside::mark_restart>();
     const beside::Tally tally = beside::forward(ends, turns, pause_us);
     beside::mark<beside::mark_report>();
+
+    sluice::perf::subject::print_layout(stdout, pool);
 
     // The frames that went round all the time are still those that were sent.
     rte_delay_us_block(pause_us);

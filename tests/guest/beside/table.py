@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 TREE = pathlib.Path(__file__).resolve().parents[3]
+KINDS = ("descriptor", "mbuf0", "mbuf1", "own", "pool") # lines that are counted: without payload and stack
 BEGIN, END = "<!-- beside: begin -->", "<!-- beside: end -->"
 NICS = {"e1000e": "82574L (e1000e)", "e1000": "82540EM (e1000)", "virtio": "virtio-net, mergeable buffers", "plain": "virtio-net, one buffer a frame"}
 PATHS = {"dpdk": "DPDK `{driver}` on vfio-pci", "vfio": "ours on vfio-pci", "vfio-base": "ours on vfio-pci, without AVX2",
@@ -26,7 +27,9 @@ def figures(runs):
     return {"driver": runs[0]["driver"], "runs": len(runs), "instructions": statistics.median(per_packet),
             "spread": max(per_packet) - min(per_packet), "wide": statistics.median(each("wide")),
             "memory": statistics.median(a + b for a, b in zip(each("loads"), each("stores"))),
-            "lines": statistics.median(each("lines")),
+            "lines": statistics.median(sum(of) for of in zip(*(each(f"lines_{kind}") for kind in KINDS))),
+            "by_kind": [statistics.median(each(f"lines_{kind}")) for kind in KINDS],
+            "pool": statistics.median(each("watched")),
             "doorbells": statistics.median(int(run["device_writes"]) / int(run["times"]) for run in runs),
             "burst": sum(int(run["packets"]) for run in runs) / sum(int(run["turns"]) for run in runs)}
 
@@ -40,8 +43,9 @@ def lines(rows, qemu, commit):
     yield (f"Linux {first['kernel']}, QEMU {qemu}, DPDK {first['dpdk']}, ours by {first['compiler']} for corei7, as Debian's DPDK is; "
            f"drivers as of commit {commit}. {'/'.join(map(str, packets))} frames a run, ring 256, pool 8,191 with cache 256.")
     yield ""
-    yield "| NIC | Path | Code that ran | Instructions | of DPDK's | Loads and stores | Lines | Doorbells a burst | Burst | Runs, spread |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield ("| NIC | Path | Code that ran | Instructions | of DPDK's | Loads and stores | Lines | descriptor · mbuf line 0 · line 1 · own · pool | "
+           "Pool operations | Doorbells a burst | Burst | Runs, spread |")
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for nic, nic_name in NICS.items():
         for path, path_name in PATHS.items():
             if (nic, path) not in measured:
@@ -50,7 +54,8 @@ def lines(rows, qemu, commit):
             base = figures(measured[nic, "dpdk"])["instructions"] if (nic, "dpdk") in measured else None
             share = f"{row['instructions'] / base:.3f}" if base else "-"
             yield (f"| {nic_name} | {path_name.format(driver=row['driver'])} | {'AVX2' if row['wide'] else 'corei7'} | "
-                   f"**{row['instructions']:.1f}** | {share} | {row['memory']:.1f} | {row['lines']:.1f} | {row['doorbells']:.2f} | "
+                   f"**{row['instructions']:.1f}** | {share} | {row['memory']:.1f} | {row['lines']:.1f} | "
+                   f"{' · '.join(f'{lines:.2f}' for lines in row['by_kind'])} | {row['pool']:.2f} | {row['doorbells']:.2f} | "
                    f"{row['burst']:.1f} | {row['runs']}, {row['spread']:.2f} |")
 
 

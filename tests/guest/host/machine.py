@@ -193,7 +193,7 @@ class Guest:
             return ["-smp", "2"]
         if not COUNTER.exists():
             raise LabError(f"{COUNTER} is not built: './run build'")
-        return ["-smp", "1", "-icount", "shift=4", "-plugin", f"{COUNTER},out={self.counts_path}"]
+        return ["-smp", "1", "-icount", "shift=4", "-plugin", f"{COUNTER},out={self.counts_path},lines=on"]
 
     def connect(self, name):
         path = str(self.folder / name)

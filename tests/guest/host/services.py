@@ -7,7 +7,8 @@
     undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, and a stopped guest's clock goes on
     together              the other guests go on, and may stop this one
     softnic               the statistics of sluice-softnic, which serves the topology's devices
-    counts                what the counting plugin wrote since it was last asked (suites that declare count=on)
+    counts RANGE…         what the counting plugin wrote since it was last asked (suites that declare count=on), and the distinct lines by the
+                          kind of memory; RANGE is KIND,FIRST,SIZE,STRIDE,COUNT (apps/perf/subject/layout.hpp)
 """
 import contextlib
 import fcntl
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import sys
 
-from . import cache, children, machine
+from . import cache, children, counted, machine
 
 
 class Services:
@@ -70,10 +71,11 @@ class Services:
     def end(self):
         self.turn.close()
 
-    def counts(self, _job, _rest):
+    def counts(self, _job, rest):
         lines = self.guest.counts_path.read_text().splitlines()
-        self.answer(lines[self.counted:])
-        self.counted = len(lines)
+        new, self.counted = lines[self.counted:], len(lines)
+        by_kind = counted.by_kind([line for line in new if line.startswith("line ")], rest.split())
+        self.answer([f"{line} {by_kind}" for line in new if line.startswith("region=")])
 
     def softnic(self, _job, _rest):
         """Three lines a device, printed on SIGUSR1."""
