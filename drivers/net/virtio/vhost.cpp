@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <sluice/base/log.hpp>
+#include <sluice/device/device.hpp>
 
 #include "regs.hpp"
 #include "virtio.hpp"
