@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the table of ours beside DPDK's drivers into a document, from what the guest suite `beside` counted.
+"""Writes the tables of ours beside DPDK's drivers into a document: from what the guest suite `beside` counted, and from what
+`sluice-perf compare --dpdk --counts --json` did without a guest.
 
-usage: table.py RESULTS DOCUMENT   between the lines <!-- beside: begin --> and <!-- beside: end --> of the document
+usage: table.py RESULTS NATIVE DOCUMENT   between the lines <!-- beside: begin --> and <!-- beside: end -->, and native, of the document
+             either is - to leave its table as it is
 """
 import json
 import pathlib
@@ -14,6 +16,7 @@ import sys
 TREE = pathlib.Path(__file__).resolve().parents[3]
 KINDS = ("descriptor", "mbuf0", "mbuf1", "own", "pool") # lines that are counted: without payload and stack
 BEGIN, END = "<!-- beside: begin -->", "<!-- beside: end -->"
+NATIVE = "<!-- native: begin -->", "<!-- native: end -->"
 NICS = {"e1000e": "82574L (e1000e)", "e1000": "82540EM (e1000)", "virtio": "virtio-net, mergeable buffers", "plain": "virtio-net, one buffer a frame"}
 PATHS = {"dpdk": "DPDK `{driver}` on vfio-pci", "vfio": "ours on vfio-pci", "vfio-base": "ours on vfio-pci, without AVX2",
          "sluice_pci": "ours on sluice-pci", "sluice_pci-base": "ours on sluice-pci, without AVX2"}
@@ -59,12 +62,31 @@ def lines(rows, qemu, commit):
                    f"{row['burst']:.1f} | {row['runs']}, {row['spread']:.2f} |")
 
 
-def replace(document, body):
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def native_lines(document):
+    """Ours beside DPDK's net_virtio_user: the same loop, model and pool."""
+    rows = {}
+    for each in document["results"]:
+        if "a" in each and "b" in each:
+            rows.setdefault(each["scenario"], {})[each["metric"]] = (each["a"], each["b"])
+    environment = document["environment"]
+    yield (f"{environment['toolchain']}, DPDK {environment['dpdk'].removeprefix('DPDK ')}; drivers as of commit {environment['commit'][:7]}.")
+    yield ""
+    yield ("| Scenario | Instructions, DPDK | ours | of DPDK's | Loads and stores, DPDK | ours | Lines, DPDK | ours | "
+           "Pool operations, DPDK | ours |")
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for scenario, of in rows.items():
+        dpdk, ours = of["instructions"]
+        memory = [of["loads"][side] + of["stores"][side] for side in (0, 1)]
+        yield (f"| `{scenario}` | {dpdk:.1f} | **{ours:.1f}** | {ours / dpdk:.3f} | {memory[0]:.1f} | {memory[1]:.1f} | "
+               f"{of['lines'][0]:.1f} | {of['lines'][1]:.1f} | {of['pool-operations'][0]:.2f} | {of['pool-operations'][1]:.2f} |")
+
+
+def replace(document, body, marks=(BEGIN, END)):
+    before, begin, rest = document.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise SystemExit(f"table: the document lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{body}\n{END}{after}"
+        raise SystemExit(f"table: the document lacks the lines {marks[0]} and {marks[1]}")
+    return f"{before}{marks[0]}\n{body}\n{marks[1]}{after}"
 
 
 def sources_commit():
@@ -76,13 +98,18 @@ def sources_commit():
     return commit + (" with changes" if changed else "")
 
 
-def main(results, document):
-    rows = json.loads(pathlib.Path(results).read_text())["rows"]
-    if not rows:
-        raise SystemExit("table: nothing was measured")
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+def main(results, native, document):
     path = pathlib.Path(document)
-    path.write_text(replace(path.read_text(), "\n".join(lines(rows, re.search(r"version ([\d.]+)", version)[1], sources_commit()))))
+    text = path.read_text()
+    if results != "-":
+        rows = json.loads(pathlib.Path(results).read_text())["rows"]
+        if not rows:
+            raise SystemExit("table: nothing was measured")
+        version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+        text = replace(text, "\n".join(lines(rows, re.search(r"version ([\d.]+)", version)[1], sources_commit())))
+    if native != "-":
+        text = replace(text, "\n".join(native_lines(json.loads(pathlib.Path(native).read_text()))), NATIVE)
+    path.write_text(text)
 
 
 if __name__ == "__main__":
