@@ -57,6 +57,9 @@ Result<Session> begin(const Options& options, Context& context) {
 // Everything measured is kept already but the verdicts; writes them, then what was asked for.
 int conclude(Session& session) {
     auto& document = session.document;
+    for (auto& one : document.comparisons)
+        if (one.command.empty())
+            one.command = session.context.command_line;
     sort_worst_first(document.comparisons);
     document.environment.load_after = load_now();
     auto kept = session.history.append(session.run, document.comparisons);
@@ -209,12 +212,13 @@ std::vector<Listed> changed_scenarios(const Options& options, const Environment&
     return scenarios_of(touched_by(paths), all);
 }
 
-// The scenarios whose time is compared: forwarding first, of what is gated.
+// The scenarios whose time is compared: of what is gated, forwarding in bursts of 32 first.
 std::vector<Listed> timed(const Options& options, std::vector<Listed> scenarios) {
     if (options.all || !options.scenarios.empty())
         return scenarios;
-    std::ranges::stable_sort(scenarios, std::greater{}, [](const Listed& one) {
-        return 2 * one.ci + (one.id.find("/fwd/") != std::string::npos);
+    std::ranges::sort(scenarios, std::greater{}, [](const Listed& one) {
+        auto has = [&](const char* part) { return one.id.find(part) != std::string::npos ? 1 : 0; };
+        return std::pair(4 * one.ci + 2 * has("/fwd/") + has("/b32/r256"), std::string_view(one.id));
     });
     scenarios.resize(std::min(scenarios.size(), gate_times));
     return scenarios;

@@ -31,7 +31,9 @@ std::vector<Function> moved_between(const std::vector<Function>& a, const std::v
     for (const auto& [name, value] : change)
         if (std::abs(value) > 1e-9)
             moved.push_back({name, value});
-    std::ranges::stable_sort(moved, std::greater{}, [](const Function& one) { return std::abs(one.value); });
+    std::ranges::sort(moved, {}, [](const Function& one) {
+        return std::pair(-std::abs(one.value), std::string_view(one.name));
+    });
     moved.resize(std::min(moved.size(), most_moved));
     return moved;
 }

@@ -2,13 +2,13 @@
 // The files of report/ and Chart.js, as the build found them.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace sluice::perf {
 
-extern const std::string_view report_page;
-extern const std::string_view report_style;
-extern const std::string_view report_script;
-extern const std::string_view report_chart;
+extern const std::string report_page;
+extern const std::string report_style;
+extern const std::string report_script;
+extern const std::string report_chart;
 
 } // namespace sluice::perf

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <tuple>
 
 namespace sluice::perf {
 
@@ -60,8 +60,11 @@ ExitCode exit_code_of(std::span<const Comparison> comparisons, bool noisy_passes
 }
 
 void sort_worst_first(std::vector<Comparison>& comparisons) {
-    std::ranges::stable_sort(comparisons, [](const Comparison& x, const Comparison& y) {
-        auto key = [](const Comparison& one) { return std::pair(-row_of(one.verdict).badness, -one.ratio); };
+    std::ranges::sort(comparisons, [](const Comparison& x, const Comparison& y) {
+        auto key = [](const Comparison& one) {
+            return std::tuple(-row_of(one.verdict).badness, -one.ratio, std::string_view(one.scenario),
+                              std::string_view(one.metric));
+        };
         return key(x) < key(y);
     });
 }
