@@ -56,7 +56,7 @@ std::string cell(std::string_view text) {
     return result;
 }
 
-std::string interval_cell(const Comparison& one) {
+std::string ratio_cell(const Comparison& one) {
     return one.interval ? fmt::format("{:.4f} to {:.4f}", one.interval->low, one.interval->high) : "exact";
 }
 
@@ -90,7 +90,7 @@ std::string markdown_text(const Document& document) {
             why += fmt::format("{}{:+.3f} `{}`", why.empty() ? "" : "; ", function.value, function.name);
         text += fmt::format("| `{}` | {} | **{}** | {:.4g} | {:.4g} | {:.4f} | {} | {} |\n",
                             cell(one.scenario), cell(one.metric), name_of(one.verdict), one.a, one.b,
-                            one.ratio, interval_cell(one), cell(why));
+                            one.ratio, ratio_cell(one), cell(why));
     }
     if (!document.counts.empty())
         text += "| Scenario | Metric | A packet |\n|---|---|---|\n";

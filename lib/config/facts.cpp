@@ -81,8 +81,8 @@ void Facts::parse_resources(const char* text) {
 }
 
 bool has_broken_intx(std::uint16_t vendor, std::uint16_t device) noexcept {
-    constexpr std::uint16_t intel = 0x8086;
-    if (vendor != intel)
+    constexpr std::uint16_t intel_id = 0x8086;
+    if (vendor != intel_id)
         return false;
     switch (device) {
     case 0x1563: // X550

@@ -34,10 +34,10 @@ constexpr std::uint32_t good_sent = 0x4080;
 constexpr std::uint32_t ral = 0x5400;
 
 // The registers of a ring, from its RDBAL or TDBAL on.
-constexpr std::uint32_t high = 4;
-constexpr std::uint32_t length = 8;
-constexpr std::uint32_t head = 0x10;
-constexpr std::uint32_t tail = 0x18;
+constexpr std::uint32_t ring_high = 4;
+constexpr std::uint32_t ring_length = 8;
+constexpr std::uint32_t ring_head = 0x10;
+constexpr std::uint32_t ring_tail = 0x18;
 /// Pages that hold nothing but plain registers of the rings: a driver may map them.
 constexpr std::uint64_t page = 0x1000;
 constexpr std::uint64_t ring_pages = 0x2000;
@@ -49,7 +49,7 @@ constexpr std::uint32_t no_master = 1U << 2;
 // The words of legacy descriptors. §7.1.4, §7.2.10; [8254x] §3.2.3, §3.3.3.
 constexpr std::uint64_t end_of_sent = 1ULL << 24;
 constexpr std::uint64_t report = 1ULL << 27;
-constexpr std::uint64_t done = 1ULL << 32;
+constexpr std::uint64_t descriptor_done = 1ULL << 32;
 constexpr std::uint64_t end_of_received = 1ULL << 33;
 
 std::uint64_t load_word(const std::byte* at) noexcept {
@@ -121,7 +121,7 @@ void E1000Nic::power_on() noexcept {
     std::ranges::fill(inner().memory(device::Region::bar0), std::byte{0});
     buffer_ = 2048;
     store(ral, 0x00000002); // 02:00:00:00:12:34, which the NVM holds
-    store(ral + high, 0x80003412);
+    store(ral + ring_high, 0x80003412);
 }
 
 std::uint64_t E1000Nic::read_register(std::uint64_t offset) noexcept {
@@ -160,12 +160,12 @@ void E1000Nic::write_register(std::uint64_t offset, std::uint32_t value) noexcep
 
 E1000Nic::Ring E1000Nic::ring_at(std::uint32_t base, bool enabled) noexcept {
     Ring ring;
-    ring.size = load(base + length) / 16;
-    ring.head = load(base + head);
-    ring.tail = load(base + tail);
+    ring.size = load(base + ring_length) / 16;
+    ring.head = load(base + ring_head);
+    ring.tail = load(base + ring_tail);
     if (!enabled || ring.head >= ring.size || ring.tail >= ring.size)
         return {};
-    const std::uint64_t address = load(base) | std::uint64_t{load(base + high)} << 32;
+    const std::uint64_t address = load(base) | std::uint64_t{load(base + ring_high)} << 32;
     ring.descriptors = memory_.contiguous(address, std::size_t{16} * ring.size, true);
     return ring;
 }
@@ -210,7 +210,7 @@ bool E1000Nic::copy(const Ring& sent, std::uint32_t slots, const Ring& received,
     for (part = 0; part < parts; ++part) {
         const bool last = part + 1 == parts;
         publish_word(received.slot(part) + 8,
-                     (last ? filled : buffer_) | done | (last ? end_of_received : 0));
+                     (last ? filled : buffer_) | descriptor_done | (last ? end_of_received : 0));
     }
     return true;
 }
@@ -233,12 +233,12 @@ std::size_t E1000Nic::poll() noexcept {
             break;
         for (std::uint32_t slot = 0; slot < slots; ++slot)
             if (const std::uint64_t word = load_word(sent.slot(slot) + 8); (word & report) != 0)
-                publish_word(sent.slot(slot) + 8, word | done);
+                publish_word(sent.slot(slot) + 8, word | descriptor_done);
         sent.head = (sent.head + slots) % sent.size;
         received.head = (received.head + parts) % received.size;
     }
-    store(tdbal + head, sent.head);
-    store(rdbal + head, received.head);
+    store(tdbal + ring_head, sent.head);
+    store(rdbal + ring_head, received.head);
     store(good_sent, load(good_sent) + static_cast<std::uint32_t>(moved));
     store(good_received, load(good_received) + static_cast<std::uint32_t>(moved));
     moved_ += moved;

@@ -29,9 +29,9 @@ Result<> start_port(std::uint16_t port, std::uint16_t ring, rte_mempool* pool) {
     const rte_eth_conf config{};
     int status = rte_eth_dev_configure(port, 1, 1, &config);
     if (status == 0)
-        status = rte_eth_rx_queue_setup(port, 0, ring, SOCKET_ID_ANY, nullptr, pool);
+        status = rte_eth_rx_queue_setup(port, 0, ring, static_cast<unsigned>(SOCKET_ID_ANY), nullptr, pool);
     if (status == 0)
-        status = rte_eth_tx_queue_setup(port, 0, ring, SOCKET_ID_ANY, nullptr);
+        status = rte_eth_tx_queue_setup(port, 0, ring, static_cast<unsigned>(SOCKET_ID_ANY), nullptr);
     if (status == 0)
         status = rte_eth_dev_start(port);
     return status == 0 ? Result<>{} : fail(-status, "cannot start DPDK's port", vdev);
