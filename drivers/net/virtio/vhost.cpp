@@ -312,9 +312,8 @@ Result<> VhostTransport::share_memory() {
     const auto shared = space_->shared();
     if (shared.regions.size() > vhost_user::max_regions)
         return fail(E2BIG,
-                    "EAL's memory lies in more files than a vhost-user back-end takes: give EAL "
-                    "--single-file-segments, "
-                    "larger pages or --no-huge",
+                    "EAL's memory lies in more pieces than a vhost-user back-end takes: give EAL "
+                    "--single-file-segments --iova-mode=va, or --no-huge",
                     options_.path + ": " + std::to_string(shared.regions.size()) + ", at most 8");
     return front_->set_memory(shared.regions, shared.fds);
 }
