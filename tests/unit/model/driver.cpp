@@ -147,14 +147,18 @@ std::uint16_t PackedDriver::post(std::span<const Part> parts) {
 
 std::optional<UsedChain> PackedDriver::used() {
     const model::PackedDesc& from = desc(used_);
-    const auto flags = __atomic_load_n(reinterpret_cast<const std::uint16_t*>(&from.flags), __ATOMIC_ACQUIRE);
+    // Length, id and flags: the device writes them at once.
+    const std::uint64_t rest =
+        to_little(__atomic_load_n(reinterpret_cast<const std::uint64_t*>(&from.len), __ATOMIC_ACQUIRE));
+    const auto flags = static_cast<std::uint16_t>(rest >> 48);
     if (((flags & 1 << 7) != 0) != used_wrap_ || ((flags & 1 << 15) != 0) != used_wrap_)
         return std::nullopt;
-    const std::uint16_t id = from.id;
+    const auto id = static_cast<std::uint16_t>(rest >> 32);
+    const auto length = static_cast<std::uint32_t>(rest);
     EXPECT_LT(id, size_);
     EXPECT_NE(lengths_[id], 0) << "used, and not available";
-    EXPECT_EQ((flags & 2) != 0, from.len != 0U);
-    const UsedChain found{id, from.len};
+    EXPECT_EQ((flags & 2) != 0, length != 0U);
+    const UsedChain found{id, length};
     used_ = static_cast<std::uint16_t>(used_ + lengths_[id]);
     if (used_ >= size_) {
         used_ = static_cast<std::uint16_t>(used_ - size_);
