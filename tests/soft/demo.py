@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Real TCP through two soft NICs and sluice-testpmd, with no root, no NIC and no hugepages.
 
-usage: demo.py [--replay] [--seconds N] PROGRAM
+usage: demo.py [--replay] [--seconds N] [--queues N] PROGRAM
 
 In an unprivileged user namespace, two network namespaces have a tap each. Behind each tap is a soft NIC; PROGRAM
 (sluice-testpmd) forwards between the two. Where the kernel forbids such namespaces or taps, or with --replay, a capture
@@ -139,7 +139,7 @@ class Testpmd:
         for port in ports:
             command += ["-a", f"soft:virtio?{port}"]
         say("$ " + " ".join(["sluice-testpmd"] + [f"'{word}'" if "?" in word else word for word in command[1:]] + ["--", *options]))
-        self.process = subprocess.Popen([*command, "--", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*command, "--", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.text = ""
 
@@ -153,6 +153,18 @@ class Testpmd:
                 if not data:
                     raise Wrong(f"sluice-testpmd ended:\n{self.text}")
                 self.text += data.decode(errors="replace")
+
+    def say(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, pattern):
+        """After drain()."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, self.text):
+            if time.monotonic() > end:
+                raise Wrong(f"sluice-testpmd does not say {pattern!r}:\n{self.text}")
+            time.sleep(0.05)
 
     def drain(self):
         """Its output is read while it runs, so that it never waits for a reader."""
@@ -202,7 +214,7 @@ def ping(networks):
     say("ping: " + re.search(r"5 packets transmitted.*", out)[0])
 
 
-def iperf(networks, seconds):
+def iperf(networks, seconds, streams):
     if shutil.which("iperf3") is None:
         say("iperf3: not installed; the file below is TCP all the same")
         return
@@ -210,7 +222,7 @@ def iperf(networks, seconds):
                         stderr=subprocess.DEVNULL)
     try:
         for attempt in range(50):
-            client = program_in(networks["A"], ["iperf3", "-J", "-c", ADDRESSES["B"], "-t", str(seconds)], stdout=subprocess.PIPE)
+            client = program_in(networks["A"], ["iperf3", "-J", "-c", ADDRESSES["B"], "-t", str(seconds), "-P", str(streams)], stdout=subprocess.PIPE)
             out, _ = client.communicate(timeout=PATIENCE + seconds)
             result = json.loads(out)
             if "refused" not in result.get("error", ""):
@@ -258,10 +270,33 @@ def transfer(networks):
     say(f"file: {FILE_BYTES >> 20} MiB by TCP in {took:.1f} s, SHA-256 {digest.hexdigest()[:16]}… on both sides")
 
 
-def over_taps(program, seconds):
+def flows(networks):
+    """Datagrams of many flows in both directions, which the kernel spreads over a tap's queues."""
+    for sender, receiver in ("A", "B"), ("B", "A"):
+        with inside(networks[sender]):
+            sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(200)]
+        for each in sockets:
+            with each:
+                each.sendto(b"flow", (ADDRESSES[receiver], 9))
+
+
+def check_queues(testpmd, queues):
+    """Frames went in and out on each queue pair of both soft NICs, as these count them."""
+    testpmd.say("show port xstats all")
+    testpmd.wait_for(r"(?s)" + rf"model_pair{queues - 1}_received.*" * 2)
+    for pair in range(queues):
+        for way in "sent", "received":
+            counted = re.findall(rf"model_pair{pair}_{way}: (\d+)", testpmd.text)
+            if len(counted) != 2 or min(map(int, counted)) < 10:
+                raise Wrong(f"queue pair {pair}: {way} {counted} on the two ports")
+    say(f"queues: frames went both ways on each of {queues} queue pairs of both taps")
+
+
+def over_taps(program, seconds, queues):
     say("Two network namespaces in a user namespace of an ordinary user, a tap and a soft NIC each:")
     say("  A, 10.77.0.1 - tap - soft NIC - port 0 [sluice-testpmd] port 1 - soft NIC - tap - 10.77.0.2, B")
-    testpmd = Testpmd(program, ["backend=tap&ifname=slA", "backend=tap&ifname=slB"])
+    several = [f"&queues={queues}", f"--rxq={queues}", f"--txq={queues}", "--interactive", "--auto-start"] if queues > 1 else [""]
+    testpmd = Testpmd(program, [f"backend=tap&ifname=sl{name}{several[0]}" for name in ADDRESSES], *several[1:])
     try:
         testpmd.until(r"io packet forwarding")
         testpmd.drain()
@@ -271,8 +306,11 @@ def over_taps(program, seconds):
             with inside(network):
                 bring_up("sl" + name, ADDRESSES[name])
         ping(networks)
-        iperf(networks, seconds)
+        iperf(networks, seconds, 2 * queues - 1)
         transfer(networks)
+        if queues > 1:
+            flows(networks)
+            check_queues(testpmd, queues)
         testpmd.finish()
     finally:
         testpmd.kill()
@@ -310,6 +348,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replay", action="store_true", help="the capture file, even where taps are possible")
     parser.add_argument("--seconds", type=int, default=3, help="how long iperf3 runs")
+    parser.add_argument("--queues", type=int, default=1, help="queue pairs of each tap and port")
     parser.add_argument("program")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder:
@@ -341,7 +380,7 @@ def demonstrate(program, options):
             say(f"No taps in a user namespace ({reason}): a capture file is replayed through both ports, and compared.")
             over_captures(program)
         else:
-            over_taps(program, options.seconds)
+            over_taps(program, options.seconds, options.queues)
         say("All of it is right.")
         return 0
     except Wrong as wrong:
