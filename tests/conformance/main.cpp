@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs the device-level tests on one physical device: test_device --device=BDF [--gtest_…], or
-// SLUICE_DEVICE=BDF.
+// Runs the device-level tests on one physical device: test_device --device=BDF [--served] [--gtest_…].
+// --served: a server in a thread of this program's has the device, and the tests' is its vfio-user client.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -10,8 +11,12 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 #include <sluice/base/log.hpp>
+#include <sluice/device/vfio_user.hpp>
+#include <sluice/serve/server.hpp>
 
 #include "device_under_test.hpp"
 
@@ -30,6 +35,52 @@ std::optional<pci::Address> the_address;
 const Kind* the_kind = nullptr;
 
 std::optional<pci::Address> the_other;
+
+/// The physical device and its server, one at a time: the next one takes it from the former.
+class Served {
+  public:
+    static Result<std::unique_ptr<Served>> create(const device::OpenOptions& options) {
+        auto device = device::open(address(), options);
+        if (!device)
+            return propagate(std::move(device));
+        auto server = serve::Server::listen(**device, socket_path());
+        if (!server)
+            return propagate(std::move(server));
+        return std::unique_ptr<Served>(new Served(std::move(*device), std::move(*server)));
+    }
+    static std::string socket_path() {
+        return ::testing::TempDir() + "sluice-conformance-" + std::to_string(::getpid());
+    }
+
+  private:
+    Served(std::unique_ptr<device::Device> device, std::unique_ptr<serve::Server> server)
+        : device_(std::move(device))
+        , server_(std::move(server))
+        , thread_([raw = server_.get()](const std::stop_token& stop) {
+            while (!stop.stop_requested())
+                if (pollfd waits{raw->fd(), POLLIN, 0}; ::poll(&waits, 1, 10) == 1)
+                    raw->pump();
+        }) {}
+
+    std::unique_ptr<device::Device> device_;
+    std::unique_ptr<serve::Server> server_;
+    std::jthread thread_;
+};
+
+bool is_served = false;
+std::unique_ptr<Served> the_served;
+
+Result<std::unique_ptr<device::Device>> open_served(const device::OpenOptions& options) {
+    the_served.reset();
+    auto served = Served::create(options);
+    if (!served)
+        return propagate(std::move(served));
+    the_served = std::move(*served);
+    auto client = device::connect(Served::socket_path());
+    if (!client)
+        return propagate(std::move(client));
+    return std::move(*client);
+}
 
 /// The value of an option such as "--device=", empty when it is not there.
 std::string_view argument(int argc, char** argv, std::string_view option) {
@@ -88,7 +139,7 @@ std::vector<std::uint8_t> raw_config() {
 }
 
 std::unique_ptr<device::Device> open_device(const device::OpenOptions& options) {
-    auto opened = device::open(address(), options);
+    auto opened = is_served ? open_served(options) : device::open(address(), options);
     if (!opened) {
         ADD_FAILURE() << opened.error().message();
         return nullptr;
@@ -122,11 +173,20 @@ int main(int argc, char** argv) {
     if (!find_device(argument(argc, argv, "--device=")))
         return 2;
     std::string suites = std::string("Device*:") + kind().suites;
+    for (int i = 1; i < argc; ++i)
+        is_served = is_served || std::string_view(argv[i]) == "--served";
     if (auto second = sluice::pci::Address::parse(argument(argc, argv, "--other=")))
         the_other = *second;
     else
         suites += ":-DevicePair*";
+    // A served device's openings and address space are the protocol's (tests/unit/serve), and its BARs may be
+    // trapped; config space, its effects and interrupts are what they are on every transport.
+    if (is_served)
+        suites = std::string("DeviceConfig*:DeviceInterrupts*:DeviceRegions.refuse*:DeviceRegions.stay*:") +
+                 kind().suites;
     if (::testing::GTEST_FLAG(filter) == "*")
         ::testing::GTEST_FLAG(filter) = suites;
-    return RUN_ALL_TESTS();
+    const int status = RUN_ALL_TESTS();
+    the_served.reset();
+    return status;
 }
