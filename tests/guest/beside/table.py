@@ -62,19 +62,19 @@ def lines(rows, qemu, commit):
                    f"{row['burst']:.1f} | {row['runs']}, {row['spread']:.2f} |")
 
 
-def native_lines(document):
+def native_lines(document, commit):
     """Ours beside DPDK's net_virtio_user: the same loop, model and pool."""
     rows = {}
     for each in document["results"]:
-        if "a" in each and "b" in each:
+        if "a" in each and "b" in each and "/idle/" not in each["scenario"]:
             rows.setdefault(each["scenario"], {})[each["metric"]] = (each["a"], each["b"])
     environment = document["environment"]
-    yield (f"{environment['toolchain']}, DPDK {environment['dpdk'].removeprefix('DPDK ')}; drivers as of commit {environment['commit'][:7]}.")
+    yield (f"{environment['toolchain'].partition(' buildtype')[0]}, DPDK {environment['dpdk']}; drivers as of commit {commit}.")
     yield ""
     yield ("| Scenario | Instructions, DPDK | ours | of DPDK's | Loads and stores, DPDK | ours | Lines, DPDK | ours | "
            "Pool operations, DPDK | ours |")
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    for scenario, of in rows.items():
+    for scenario, of in sorted(rows.items()):
         dpdk, ours = of["instructions"]
         memory = [of["loads"][side] + of["stores"][side] for side in (0, 1)]
         yield (f"| `{scenario}` | {dpdk:.1f} | **{ours:.1f}** | {ours / dpdk:.3f} | {memory[0]:.1f} | {memory[1]:.1f} | "
@@ -108,7 +108,7 @@ def main(results, native, document):
         version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
         text = replace(text, "\n".join(lines(rows, re.search(r"version ([\d.]+)", version)[1], sources_commit())))
     if native != "-":
-        text = replace(text, "\n".join(native_lines(json.loads(pathlib.Path(native).read_text()))), NATIVE)
+        text = replace(text, "\n".join(native_lines(json.loads(pathlib.Path(native).read_text()), sources_commit())), NATIVE)
     path.write_text(text)
 
 
