@@ -12,13 +12,13 @@ namespace sluice::perf {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Ordered = nlohmann::ordered_json;
 
-Json interval_json(const std::optional<Interval>& interval) {
-    return interval ? Json{interval->low, interval->high} : Json(nullptr);
+Ordered interval_json(const std::optional<Interval>& interval) {
+    return interval ? Ordered{interval->low, interval->high} : Ordered(nullptr);
 }
 
-std::optional<Interval> interval_from(const Json& json, const char* name) {
+std::optional<Interval> interval_from(const Ordered& json, const char* name) {
     auto at = json.find(name);
     if (at == json.end() || !at->is_array() || at->size() != 2 || !(*at)[0].is_number() ||
         !(*at)[1].is_number())
@@ -26,14 +26,14 @@ std::optional<Interval> interval_from(const Json& json, const char* name) {
     return Interval{(*at)[0].get<double>(), (*at)[1].get<double>()};
 }
 
-Json functions_json(const std::vector<Function>& functions) {
-    Json list = Json::array();
+Ordered functions_json(const std::vector<Function>& functions) {
+    Ordered list = Ordered::array();
     for (const auto& one : functions)
         list.push_back({{"name", one.name}, {"value", one.value}});
     return list;
 }
 
-std::vector<Function> functions_from(const Json& json, const char* name) {
+std::vector<Function> functions_from(const Ordered& json, const char* name) {
     std::vector<Function> functions;
     if (auto at = json.find(name); at != json.end() && at->is_array())
         for (const auto& one : *at)
@@ -41,8 +41,8 @@ std::vector<Function> functions_from(const Json& json, const char* name) {
     return functions;
 }
 
-Json comparison_json(const Comparison& one) {
-    Json json;
+Ordered comparison_json(const Comparison& one) {
+    Ordered json;
     json["scenario"] = one.scenario;
     json["metric"] = one.metric;
     json["unit"] = one.unit;
@@ -65,7 +65,7 @@ Json comparison_json(const Comparison& one) {
     return json;
 }
 
-Comparison comparison_of(const Json& json, Verdict verdict) {
+Comparison comparison_of(const Ordered& json, Verdict verdict) {
     Comparison one;
     one.scenario = json.value("scenario", "");
     one.metric = json.value("metric", "");
@@ -89,7 +89,7 @@ Comparison comparison_of(const Json& json, Verdict verdict) {
     return one;
 }
 
-Json environment_json(const Environment& from) {
+Ordered environment_json(const Environment& from) {
     return {{"commit", from.commit},
             {"parent", from.parent},
             {"dirty", from.dirty},
@@ -102,7 +102,7 @@ Json environment_json(const Environment& from) {
             {"load_after", from.load_after}};
 }
 
-Environment environment_from(const Json& json) {
+Environment environment_from(const Ordered& json) {
     return {.commit = json.value("commit", ""),
             .parent = json.value("parent", ""),
             .dirty = json.value("dirty", false),
@@ -115,11 +115,11 @@ Environment environment_from(const Json& json) {
             .load_after = json.value("load_after", 0.0)};
 }
 
-std::string dump(const Json& json, int indent) {
-    return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+std::string dump(const Ordered& json, int indent) {
+    return json.dump(indent, ' ', false, Ordered::error_handler_t::replace);
 }
 
-void add_result(Document& document, const Json& json) {
+void add_result(Document& document, const Ordered& json) {
     if (auto verdict = verdict_named(json.value("verdict", ""))) {
         document.comparisons.push_back(comparison_of(json, *verdict));
     } else if (json.contains("samples")) {
@@ -136,7 +136,7 @@ void add_result(Document& document, const Json& json) {
 }
 
 // Names end in /ARM where there is more than one; iterations become samples of their name.
-void add_benchmark(Document& document, const Json& json) {
+void add_benchmark(Document& document, const Ordered& json) {
     if (json.value("run_type", "iteration") != "iteration" || json.value("error_occurred", false))
         return;
     std::string name = json.value("run_name", json.value("name", ""));
@@ -150,8 +150,8 @@ void add_benchmark(Document& document, const Json& json) {
     all.back().values.push_back(json.value("real_time", 0.0));
 }
 
-Json benchmark_row(const Samples& one, const std::string& name, double value) {
-    Json row;
+Ordered benchmark_row(const Samples& one, const std::string& name, double value) {
+    Ordered row;
     row["name"] = name;
     row["run_name"] = name;
     row["run_type"] = "iteration";
@@ -171,7 +171,7 @@ std::string comparison_text(const Comparison& comparison) {
 }
 
 std::optional<Comparison> comparison_from(std::string_view text) {
-    Json json = Json::parse(text, nullptr, false);
+    Ordered json = Ordered::parse(text, nullptr, false);
     if (!json.is_object())
         return std::nullopt;
     auto verdict = verdict_named(json.value("verdict", ""));
@@ -179,12 +179,12 @@ std::optional<Comparison> comparison_from(std::string_view text) {
 }
 
 std::string json_text(const Document& document) {
-    Json json;
+    Ordered json;
     json["program"] = "sluice-perf";
     json["format"] = 1;
     json["command"] = document.command;
     json["environment"] = environment_json(document.environment);
-    Json& results = json["results"] = Json::array();
+    Ordered& results = json["results"] = Ordered::array();
     for (const auto& one : document.comparisons)
         results.push_back(comparison_json(one));
     for (const auto& one : document.counts)
@@ -203,17 +203,17 @@ std::string json_text(const Document& document) {
 }
 
 std::string benchmark_text(const Document& document) {
-    Json json;
-    json["context"] = {{"executable", "sluice-perf"}, {"caches", Json::array()}, {"num_cpus", 1}};
-    Json& rows = json["benchmarks"] = Json::array();
+    Ordered json;
+    json["context"] = {{"executable", "sluice-perf"}, {"caches", Ordered::array()}, {"num_cpus", 1}};
+    Ordered& rows = json["benchmarks"] = Ordered::array();
     for (const auto& one : document.samples) {
         std::string name = one.arm.empty() ? one.scenario : one.scenario + '/' + one.arm;
         for (std::size_t i = 0; i < one.values.size(); ++i) {
-            Json row = benchmark_row(one, name, one.values[i]);
+            Ordered row = benchmark_row(one, name, one.values[i]);
             row["repetition_index"] = i;
             rows.push_back(std::move(row));
         }
-        Json row = benchmark_row(one, name, median(one.values));
+        Ordered row = benchmark_row(one, name, median(one.values));
         row["name"] = name + "_median";
         row["run_type"] = "aggregate";
         row["aggregate_name"] = "median";
@@ -224,7 +224,7 @@ std::string benchmark_text(const Document& document) {
 }
 
 Result<Document> read_results(std::string_view text, const std::string& name) {
-    Json json = Json::parse(text, nullptr, false);
+    Ordered json = Ordered::parse(text, nullptr, false);
     Document document;
     try {
         if (json.is_object() && json.contains("benchmarks")) {
@@ -237,10 +237,10 @@ Result<Document> read_results(std::string_view text, const std::string& name) {
         if (json.value("format", 0) != 1)
             return fail(EINVAL, "is of another format than 1: it takes the sluice-perf that wrote it", name);
         document.command = json.value("command", "");
-        document.environment = environment_from(json.value("environment", Json::object()));
-        for (const auto& one : json.value("results", Json::array()))
+        document.environment = environment_from(json.value("environment", Ordered::object()));
+        for (const auto& one : json.value("results", Ordered::array()))
             add_result(document, one);
-    } catch (const Json::exception&) {
+    } catch (const Ordered::exception&) {
         return fail(EINVAL, "has a member of another type than sluice-perf writes", name);
     }
     return document;
