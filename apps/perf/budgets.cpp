@@ -35,8 +35,9 @@ std::vector<Function> moved(const std::vector<Function>& before, const std::vect
     for (const auto& [name, value] : change)
         if (!same(value, 0))
             found.push_back({name, value});
-    std::ranges::stable_sort(
-        found, [](const Function& a, const Function& b) { return std::abs(a.value) > std::abs(b.value); });
+    std::ranges::sort(found, {}, [](const Function& each) {
+        return std::pair(-std::abs(each.value), std::string_view(each.name));
+    });
     return found;
 }
 

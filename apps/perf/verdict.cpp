@@ -77,7 +77,7 @@ Comparison judge(const Rounds& rounds, const Rule& rule) {
     result.a = median(rounds.a);
     result.b = median(rounds.b);
     auto d = log_ratios(rounds.b, rounds.a);
-    MedianBootstrap bootstrap(d, rule.seed);
+    MedianBootstrap bootstrap(d, rule.seed, rule.resamples);
     unsigned looks = std::max(rule.looks, 1U);
     Interval logs = bootstrap.interval(1 - rule.level / looks);
     result.ratio = std::exp(bootstrap.estimate());
@@ -86,7 +86,8 @@ Comparison judge(const Rounds& rounds, const Rule& rule) {
     result.outliers = count_outliers(d);
     result.p = std::min(1.0, looks * bootstrap.p_of(0));
     auto control = log_ratios(rounds.control, rounds.a);
-    result.control = exponential(MedianBootstrap(control, rule.seed).interval(control_coverage));
+    result.control =
+        exponential(MedianBootstrap(control, rule.seed, rule.resamples).interval(control_coverage));
     decide(result);
     if (result.verdict == Verdict::too_noisy)
         result.more_rounds = rounds_missing(result.rounds, (logs.high - logs.low) / 2, rule.margin);

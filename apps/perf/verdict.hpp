@@ -23,6 +23,7 @@ struct Rule {
     double level = 0.05;  ///< of the interval that decides, over all looks
     unsigned looks = 1;   ///< how often the run is judged in all (Bonferroni)
     std::uint64_t seed = MedianBootstrap::default_seed;
+    std::uint32_t resamples = MedianBootstrap::default_resamples;
 };
 
 /// Fewer rounds are never decided.
