@@ -19,7 +19,7 @@ import tempfile
 import time
 
 CXX = os.environ.get("CXX", "g++")
-FILES = re.compile(r"bin/sluice-\w+|sbin/sluice-\w+|include/sluice/\w+/\w+\.hpp|lib/udev/rules\.d/60-sluice\.rules|"
+FILES = re.compile(r"bin/sluice-\w+|libexec/sluice/sluice-perf-subject|sbin/sluice-\w+|include/sluice/\w+/\w+\.hpp|lib/udev/rules\.d/60-sluice\.rules|"
                    r"lib(/[\w-]+)?/libsluice\.(a|so|so\.1)|lib(/[\w-]+)?/pkgconfig/sluice(-static)?\.pc|"
                    r"share/doc/sluice/LICENSE[\w.-]*|src/sluice-pci-[\d.]+/(\w+\.[ch]|Kbuild|dkms\.conf)")
 EAL = "-l 0 --no-huge -m 256 --no-pci --no-shconf --no-telemetry".split()
