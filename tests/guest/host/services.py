@@ -4,7 +4,7 @@
     frames COMMAND…       a command of host/frames.py, which stands at the wires of the suite's topology
     qmp COMMAND [JSON]    a command for QEMU
     alone                 from now on no other guest runs, until `together` or the suite's end: the suite measures
-    undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, and a stopped guest's clock goes on
+    undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, or interrupts that must not be lost
     together              the other guests go on, and may stop this one
     softnic               the statistics of sluice-softnic, which serves the topology's devices
     counts RANGE…         what the counting plugin wrote since it was last asked (suites that declare count=on), and the distinct lines by the
@@ -48,21 +48,21 @@ class Services:
         self.answer([json.dumps(self.guest.qmp(command, **json.loads(arguments or "{}")))])
 
     def stop_others(self, _job, _rest):
-        self.begin_turn()
+        self.begin_turn(fcntl.LOCK_EX)
         for path in self.guest.meeting.glob("[0-9]*"):
             if path != self.guest.pid_path:
                 stop(int(path.name), self.turn)
         self.answer(["alone"])
 
     def take_turn(self, _job, _rest):
-        self.begin_turn()
+        self.begin_turn(fcntl.LOCK_SH)
         self.answer(["undisturbed"])
 
-    def begin_turn(self):
-        """One guest has it at a time; closing the turn gives it up."""
+    def begin_turn(self, kind):
+        """Guests that measure have it one at a time, and while none has that is undisturbed; closing the turn gives it up."""
         self.end()
         file = self.turn.enter_context(open(self.guest.meeting / "turn.lock", "w"))
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, kind)
 
     def end_turn(self, _job, _rest):
         self.end()
