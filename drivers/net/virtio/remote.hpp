@@ -4,11 +4,12 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
-#include <sluice/base/unique_fd.hpp>
 #include <sluice/device/vfio_user.hpp>
 
 #include "pci.hpp"
+#include "watch.hpp"
 
 namespace sluice::inline v1::virtio {
 
@@ -23,20 +24,18 @@ class RemoteTransport final : public PciTransport {
     Result<> reset() override;
     Result<> recover() override;
     Health health() noexcept override;
-    int events_fd() const noexcept override { return epoll_.get(); }
+    int events_fd() const noexcept override { return watch_.fd(); }
     void service() noexcept override;
     bool take_returned() noexcept override { return std::exchange(returned_, false); }
 
   private:
-    explicit RemoteTransport(device::RemoteDevice& device) noexcept
+    RemoteTransport(device::RemoteDevice& device, Watch watch) noexcept
         : PciTransport(device)
-        , remote_(device) {}
-    Result<> watch(int descriptor);
-    void retry(bool on) noexcept;
+        , remote_(device)
+        , watch_(std::move(watch)) {}
 
     device::RemoteDevice& remote_;
-    UniqueFd epoll_;
-    UniqueFd timer_;
+    Watch watch_;
     bool lost_ = false;
     bool returned_ = false;
 };

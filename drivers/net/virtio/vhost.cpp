@@ -2,8 +2,6 @@
 #include "vhost.hpp"
 
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,7 +22,6 @@ namespace {
 using vhost_user::Request;
 
 constexpr int arrival_limit_ms = 10'000;
-constexpr long retry_ns = 50'000'000;
 constexpr std::uint16_t largest_ring = 32768;
 /// What this side uses of the protocol.
 constexpr std::uint64_t protocol =
@@ -71,37 +68,23 @@ VhostTransport::~VhostTransport() {
 }
 
 Result<> VhostTransport::open() {
-    epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    timer_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    if (!epoll_ || !timer_)
-        return fail_errno("cannot make event descriptors", options_.path);
-    if (auto ok = watch(timer_.get()); !ok)
-        return ok;
+    auto watch = Watch::create(options_.path);
+    if (!watch)
+        return propagate(std::move(watch));
+    watch_.emplace(std::move(*watch));
     if (!options_.server)
         return take_connection();
     auto listener = vhost_user::Listener::create(options_.path);
     if (!listener)
         return propagate(std::move(listener));
     listener_.emplace(std::move(*listener));
-    if (auto ok = watch(listener_->fd()); !ok)
+    if (auto ok = watch_->add(listener_->fd()); !ok)
         return ok;
     pollfd arrival{listener_->fd(), POLLIN, 0};
     if (::poll(&arrival, 1, arrival_limit_ms) != 1)
         return fail(ETIMEDOUT, "no vhost-user back-end connects: start it as the socket's client",
                     options_.path);
     return take_connection();
-}
-
-Result<> VhostTransport::watch(int fd) {
-    epoll_event wanted{};
-    wanted.events = EPOLLIN;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &wanted) != 0)
-        return fail_errno("cannot watch a vhost-user connection", options_.path);
-    return {};
-}
-
-void VhostTransport::unwatch(int fd) noexcept {
-    static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr));
 }
 
 /// Makes sure that a back-end is there, and knows it.
@@ -124,7 +107,7 @@ Result<> VhostTransport::take_connection() {
         }
     }
     retry(false);
-    unwatch(arrived_.get());
+    watch_->remove(arrived_.get());
     auto front = std::make_unique<vhost_user::FrontEnd>(std::move(arrived_));
     if (auto ok = greet(*front); !ok) {
         retry(true);
@@ -133,7 +116,7 @@ Result<> VhostTransport::take_connection() {
     const int fd = front->fd();
     const std::scoped_lock lock(mutex_);
     front_ = std::move(front);
-    return watch(fd);
+    return watch_->add(fd);
 }
 
 /// Once a connection.
@@ -162,10 +145,7 @@ Result<> VhostTransport::greet(vhost_user::FrontEnd& front) {
 }
 
 void VhostTransport::retry(bool on) noexcept {
-    itimerspec every{};
-    if (on && !options_.server)
-        every.it_value.tv_nsec = every.it_interval.tv_nsec = retry_ns;
-    static_cast<void>(::timerfd_settime(timer_.get(), 0, &every, nullptr));
+    watch_->retry(on && !options_.server);
 }
 
 /// The back-end has gone. Nobody touches the rings any more.
@@ -189,8 +169,7 @@ void VhostTransport::look_for_back_end() noexcept {
             return;
         arrived_ = std::move(**peer);
     } else {
-        std::uint64_t expirations = 0;
-        if (::read(timer_.get(), &expirations, sizeof expirations) != sizeof expirations)
+        if (!watch_->due())
             return;
         auto peer = vhost_user::connect(options_.path);
         if (!peer)

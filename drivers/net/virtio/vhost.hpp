@@ -17,6 +17,7 @@
 #include "transport.hpp"
 #include "vhost_irqs.hpp"
 #include "vhost_space.hpp"
+#include "watch.hpp"
 
 namespace sluice::inline v1::virtio {
 
@@ -49,7 +50,7 @@ class VhostTransport final : public Transport {
     std::uint8_t config_generation() noexcept override { return 0; }
     void isolate() noexcept override;
     Result<std::uint16_t> queue_pairs(Features features) override;
-    int events_fd() const noexcept override { return epoll_.get(); }
+    int events_fd() const noexcept override { return watch_->fd(); }
     void service() noexcept override;
     Result<> recover() override;
 
@@ -87,8 +88,6 @@ class VhostTransport final : public Transport {
         , interrupts_(interrupts) {}
 
     Result<> open();
-    Result<> watch(int fd);
-    void unwatch(int fd) noexcept;
     Result<> take_connection();
     Result<> greet(vhost_user::FrontEnd& front);
     void look_for_back_end() noexcept;
@@ -101,8 +100,7 @@ class VhostTransport final : public Transport {
     const VhostOptions options_;
     const std::shared_ptr<VhostSpace> space_;
     VhostInterrupts& interrupts_;
-    UniqueFd epoll_;
-    UniqueFd timer_;
+    std::optional<Watch> watch_; ///< from open() on
     std::optional<vhost_user::Listener> listener_;
     NoConfig nothing_;
     Features offered_;
