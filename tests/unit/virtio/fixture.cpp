@@ -2,8 +2,10 @@
 #include "fixture.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <numeric>
+#include <thread>
 
 #include "../dma/eal.hpp"
 
@@ -157,6 +159,24 @@ void PortTest::expect_through(std::size_t size, unsigned seed) {
     ASSERT_EQ(packets.size(), 1U);
     EXPECT_TRUE(holds(packets[0], bytes)) << "size " << size;
     rte_pktmbuf_free(packets[0]);
+}
+
+bool PortTest::wait(const std::function<bool()>& what) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!what()) {
+        if (std::chrono::steady_clock::now() > end)
+            return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+void PortTest::expect_back(rte_mbuf* sent, std::size_t size, unsigned seed, std::uint16_t queue) {
+    ASSERT_TRUE(wait([&] { return port->tx(queue).burst({&sent, 1}) == 1; }));
+    rte_mbuf* got = nullptr;
+    ASSERT_TRUE(wait([&] { return port->rx(queue).burst({&got, 1}) == 1; })) << "frame " << seed;
+    EXPECT_TRUE(holds(got, frame(size, seed))) << "frame " << seed;
+    rte_pktmbuf_free(got);
 }
 
 } // namespace virtio_test

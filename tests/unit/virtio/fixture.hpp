@@ -3,6 +3,7 @@
 /// A port of the virtio driver over the model, with pools whose every mbuf is accounted for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,10 @@ class PortTest : public testing::Test {
     std::uint64_t xstat(std::string_view name) const;
     /// Delivers a frame of `size`, receives it, checks it and frees it.
     void expect_through(std::size_t size, unsigned seed);
+    /// Waits until `what` is so, five seconds at most.
+    static bool wait(const std::function<bool()>& what);
+    /// Sends a frame of `size` to a peer that loops, receives it as it was, and frees it.
+    void expect_back(rte_mbuf* sent, std::size_t size, unsigned seed, std::uint16_t queue = 0);
 
     rte_mempool* pool = nullptr;
     NetModel* nic = nullptr;

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <functional>
 #include <thread>
 
 #include <sluice/device/vfio_user.hpp>
@@ -69,16 +68,6 @@ class Remote : public PortTest, public testing::WithParamInterface<Format> {
         ASSERT_TRUE(port->set_promiscuous(true));
     }
 
-    static bool wait(const std::function<bool()>& what) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-        while (!what()) {
-            if (std::chrono::steady_clock::now() > end)
-                return false;
-            std::this_thread::yield();
-        }
-        return true;
-    }
-
     bool readable(int timeout_ms) const {
         pollfd waits{port->events_fd(), POLLIN, 0};
         return ::poll(&waits, 1, timeout_ms) == 1;
@@ -87,12 +76,7 @@ class Remote : public PortTest, public testing::WithParamInterface<Format> {
     void pass(unsigned frames) {
         for (unsigned i = 0; i < frames; ++i) {
             const std::size_t size = 60 + i * 37 % 1400;
-            rte_mbuf* sent = packet(size, i);
-            ASSERT_TRUE(wait([&] { return port->tx(0).burst({&sent, 1}) == 1; }));
-            rte_mbuf* got = nullptr;
-            ASSERT_TRUE(wait([&] { return port->rx(0).burst({&got, 1}) == 1; })) << "frame " << i;
-            EXPECT_TRUE(holds(got, frame(size, i))) << "frame " << i;
-            rte_pktmbuf_free(got);
+            expect_back(packet(size, i), size, i);
         }
     }
 

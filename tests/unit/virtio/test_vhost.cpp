@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <functional>
 #include <thread>
 
 #include <sluice/model/vhost_nic.hpp>
@@ -75,27 +74,11 @@ class Vhost : public PortTest, public testing::WithParamInterface<Format> {
         port = std::make_unique<net::Port>(std::move(*made));
     }
 
-    /// Waits until `what` is so, five seconds at most.
-    static bool wait(const std::function<bool()>& what) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-        while (!what()) {
-            if (std::chrono::steady_clock::now() > end)
-                return false;
-            std::this_thread::yield();
-        }
-        return true;
-    }
-
     /// Sends frames and receives each as it was.
     void pass(unsigned frames, std::uint16_t queue = 0) {
         for (unsigned i = 0; i < frames; ++i) {
             const std::size_t size = 60 + i * 37 % 1400;
-            rte_mbuf* sent = i % 9 == 8 ? chain({size / 2, size - size / 2}, i) : packet(size, i);
-            ASSERT_TRUE(wait([&] { return port->tx(queue).burst({&sent, 1}) == 1; }));
-            rte_mbuf* got = nullptr;
-            ASSERT_TRUE(wait([&] { return port->rx(queue).burst({&got, 1}) == 1; })) << "frame " << i;
-            EXPECT_TRUE(holds(got, frame(size, i))) << "frame " << i;
-            rte_pktmbuf_free(got);
+            expect_back(i % 9 == 8 ? chain({size / 2, size - size / 2}, i) : packet(size, i), size, i, queue);
         }
     }
 
