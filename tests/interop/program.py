@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs of both sides, for the tests of this folder."""
+import os
 import re
 import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 EAL = ['-l', '0,1', '-m', '96', '--no-huge', '--no-telemetry', '--no-shconf', '--log-level=error']
 
@@ -45,3 +47,17 @@ class Program:
             self.process.kill()
             self.process.wait()
             return None
+
+
+class SocketTest(unittest.TestCase):
+    """A socket in a folder of its own, and programs that end with the test."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.socket = os.path.join(folder.name, 's')
+
+    def start(self, command):
+        program = Program(command)
+        self.addCleanup(program.end, signal.SIGKILL)
+        return program

@@ -8,26 +8,15 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 import unittest
 
-from program import EAL, Program
+from program import EAL, SocketTest
 
 OURS, DPDKS = sys.argv[1:3]
 
 
-class NetVhost(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.socket = os.path.join(folder.name, 's')
-
-    def start(self, command):
-        program = Program(command)
-        self.addCleanup(program.end, signal.SIGKILL)
-        return program
-
+class NetVhost(SocketTest):
     def back_end(self, *words, queues=1, client=0):
         vdev = f'net_vhost0,iface={self.socket},queues={queues},client={client}'
         program = self.start([DPDKS, *EAL, '--no-pci', '--vdev', vdev, '--', '--no-flush-rx', '--auto-start',

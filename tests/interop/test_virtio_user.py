@@ -4,31 +4,19 @@
 
 usage: test_virtio_user.py SLUICE-SOFTNIC DPDK-TESTPMD
 """
-import os
 import re
 import signal
 import sys
-import tempfile
 import time
 import unittest
 
-from program import EAL, Program
+from program import EAL, SocketTest
 
 SOFTNIC, DPDKS = sys.argv[1:3]
 PATIENCE = 20
 
 
-class VirtioUser(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.socket = os.path.join(folder.name, 's')
-
-    def start(self, command):
-        program = Program(command)
-        self.addCleanup(program.end, signal.SIGKILL)
-        return program
-
+class VirtioUser(SocketTest):
     def back_end(self, *words, queues=1):
         back = self.start([SOFTNIC, '--protocol', 'vhost-user', '--device', f'soft:virtio?backend=gen&packed=1&queues={queues}',
                            '--socket', self.socket, *words])
