@@ -4,6 +4,7 @@
 /// those of the 82574 datasheet, [8254x] those of the PCI/PCI-X Family Software Developer's Manual.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -56,7 +57,7 @@ class E1000Nic final : public ModelDevice {
     SpaceMemory memory_;
     std::mutex mutex_;
     std::uint32_t buffer_ = 2048; ///< bytes of a receive buffer
-    std::uint64_t moved_ = 0;
+    std::atomic<std::uint64_t> moved_{0};
 };
 
 } // namespace sluice::inline v1::model

@@ -182,7 +182,6 @@ std::size_t VhostNic::poll() noexcept {
 }
 
 void VhostNic::set_features(std::uint64_t features) noexcept {
-    packed_.store((features & feature::ring_packed) != 0, std::memory_order_relaxed);
     datapath_.set_features(features);
 }
 
@@ -224,7 +223,6 @@ void VhostNic::set_call(unsigned index, int call) noexcept {
 
 std::vector<device::Statistic> VhostNic::statistics() const {
     auto all = datapath_.statistics();
-    all.push_back({"packed_rings", packed_.load(std::memory_order_relaxed) ? 1U : 0U});
     for (device::Statistic& each : backend_->statistics())
         all.push_back(std::move(each));
     return all;

@@ -57,7 +57,7 @@ class VirtioUser(SocketTest):
             with self.subTest(packed=packed, mergeable=mergeable):
                 front = self.front_end(packed_vq=packed, mrg_rxbuf=mergeable)
                 self.wait_for_frames(back, front)
-                self.assertEqual(self.statistic(back, 'packed_rings'), packed)
+                self.assertEqual(self.statistic(back, 'packed'), packed)
                 front.end(how)
                 if how == signal.SIGINT:
                     received, sent = front.totals()
@@ -76,7 +76,7 @@ class VirtioUser(SocketTest):
                 self.assertTrue(front.wait_for('link state change event'), front.text())
                 back = self.back_end('--connect', queues=2)
                 self.wait_for_frames(back, front)
-                self.assertEqual(self.statistic(back, 'packed_rings'), packed)
+                self.assertEqual(self.statistic(back, 'packed'), packed)
                 front.end()
                 self.assertEqual(back.end(), 0)
 

@@ -232,9 +232,10 @@ class PackedRing : public RingBase {
     /// As SplitRing's, for chains of one descriptor.
     template <typename F>
     void peek(std::size_t most, F&& look) noexcept {
+        most = std::min<std::size_t>(most, memory_.size);
         Position position = next_;
         Position last = next_;
-        advance(last, static_cast<std::uint16_t>(std::min<std::size_t>(most, memory_.size) - 1));
+        advance(last, static_cast<std::uint16_t>(most - 1));
         if (most > 1 && available(last)) // then the others are: they are used in the same place
             for (std::size_t i = 0; i < most; i += 64 / sizeof(PackedDesc)) {
                 Position line = next_;

@@ -103,7 +103,6 @@ class VhostNic final : private vhost_user::Rings {
     std::optional<vhost_user::Listener> listener_; ///< a server's
     UniqueFd timer_;                               ///< a client's, for the next try
     std::atomic<bool> connected_{false};
-    std::atomic<bool> packed_{false};
 
     VhostCounters counted_; ///< of the front-ends that have gone
     std::mutex mutex_;
