@@ -130,6 +130,8 @@ int show(const Options& options, Context& context) {
         return complain(context, series.error());
     if (options.show_history) {
         auto runs = history->runs();
+        if (!runs)
+            return complain(context, runs.error());
         for (const auto& run : *runs)
             context.out << fmt::format("run {}  {}  {}  {}{}  load {:.2f}{}\n", run.id, run.started, run.kind,
                                        run.environment.commit.substr(0, 10), run.environment.dirty ? "+" : "",
@@ -139,10 +141,9 @@ int show(const Options& options, Context& context) {
         if (options.html.empty())
             return exit_done;
     }
-    Options rest = options;
     if (options.show_history)
         kept->document.samples.clear();
-    auto written = write_results(rest, context, kept->document, kept->run, *series);
+    auto written = write_results(options, context, kept->document, kept->run, *series);
     return written ? exit_done : complain(context, written.error());
 }
 
