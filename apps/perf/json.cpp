@@ -2,6 +2,7 @@
 #include "json.hpp"
 
 #include <cerrno>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -65,20 +66,28 @@ Ordered comparison_json(const Comparison& one) {
     return json;
 }
 
+/// JSON has no infinity, which a ratio to zero is: that is written as null.
+double number_from(const Ordered& json, const char* name, double otherwise) {
+    const auto at = json.find(name);
+    if (at == json.end())
+        return otherwise;
+    return at->is_null() ? std::numeric_limits<double>::infinity() : at->get<double>();
+}
+
 Comparison comparison_of(const Ordered& json, Verdict verdict) {
     Comparison one;
     one.scenario = json.value("scenario", "");
     one.metric = json.value("metric", "");
     one.unit = json.value("unit", "");
     one.verdict = verdict;
-    one.a = json.value("a", 0.0);
-    one.b = json.value("b", 0.0);
-    one.ratio = json.value("ratio", 1.0);
+    one.a = number_from(json, "a", 0.0);
+    one.b = number_from(json, "b", 0.0);
+    one.ratio = number_from(json, "ratio", 1.0);
     one.interval = interval_from(json, "interval");
     one.control = interval_from(json, "control");
-    one.hodges_lehmann = json.value("hodges_lehmann", 1.0);
-    one.margin = json.value("margin", 0.0);
-    one.p = json.value("p", 1.0);
+    one.hodges_lehmann = number_from(json, "hodges_lehmann", 1.0);
+    one.margin = number_from(json, "margin", 0.0);
+    one.p = number_from(json, "p", 1.0);
     one.rounds = json.value("rounds", 0U);
     one.more_rounds = json.value("more_rounds", 0U);
     one.outliers = json.value("outliers", 0U);
@@ -174,8 +183,13 @@ std::optional<Comparison> comparison_from(std::string_view text) {
     Ordered json = Ordered::parse(text, nullptr, false);
     if (!json.is_object())
         return std::nullopt;
-    auto verdict = verdict_named(json.value("verdict", ""));
-    return verdict ? std::optional(comparison_of(json, *verdict)) : std::nullopt;
+    try {
+        if (auto verdict = verdict_named(json.value("verdict", "")))
+            return comparison_of(json, *verdict);
+    } catch (const Ordered::exception&) {
+        // a member of another type: not one of ours
+    }
+    return std::nullopt;
 }
 
 std::string json_text(const Document& document) {

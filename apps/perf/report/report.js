@@ -9,7 +9,8 @@
     if (kind) made.className = kind;
     return made;
   };
-  const percent = (ratio) => (ratio >= 1 ? "+" : "−") + Math.abs((ratio - 1) * 100).toFixed(2) + "%";
+  // null: an infinite one
+  const percent = (ratio) => ratio === null ? "from nothing" : (ratio >= 1 ? "+" : "−") + Math.abs((ratio - 1) * 100).toFixed(2) + "%";
   const short = (value) => Number(value.toPrecision(5)).toString();
 
   function command(text, kind) {

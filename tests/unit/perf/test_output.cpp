@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -107,6 +109,18 @@ TEST(Json, comes_back_as_it_went) {
     EXPECT_EQ(back->comparisons[0].interval, document.comparisons[0].interval);
     EXPECT_EQ(back->comparisons[1].moved, document.comparisons[1].moved);
     EXPECT_EQ(back->environment.commit, document.environment.commit);
+}
+
+TEST(Json, keeps_a_ratio_to_zero_and_takes_no_other_types) {
+    Comparison one;
+    one.scenario = "a";
+    one.verdict = Verdict::regressed;
+    one.ratio = std::numeric_limits<double>::infinity();
+    const auto back = comparison_from(comparison_text(one));
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->ratio, one.ratio);
+    EXPECT_FALSE(comparison_from(R"({"verdict": "same", "ratio": "1"})"));
+    EXPECT_FALSE(comparison_from(R"({"verdict": "same", "rounds": null})"));
 }
 
 TEST(Json, is_one_object_with_program_format_and_results) {
