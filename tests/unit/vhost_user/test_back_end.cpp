@@ -61,28 +61,22 @@ class BackEndTest : public testing::Test {
         ASSERT_TRUE(pair);
         back = std::make_unique<BackEnd>(std::move(pair->first), device);
         front = std::make_unique<FrontEnd>(std::move(pair->second));
-        // The engine is pumped by a thread, as a server's would be.
-        pump_ = std::jthread([this](const std::stop_token& stop) {
-            while (!stop.stop_requested()) {
-                pollfd_wait();
-                if (!back->pump()) {
-                    back.reset();
-                    return;
-                }
-            }
+        // The engine is pumped by a thread, as a server's would be, until the front-end has gone.
+        pump_ = std::thread([this] {
+            while (back->pump())
+                std::this_thread::sleep_for(std::chrono::microseconds(100));
         });
         memory = UniqueFd(::memfd_create("front", MFD_CLOEXEC));
         ASSERT_EQ(::ftruncate(memory.get(), memory_size), 0);
     }
     void TearDown() override {
         front.reset();
-        pump_ = {};
+        pump_.join();
         back.reset();
         EXPECT_TRUE(device.running.empty());
         memory.reset();
         EXPECT_EQ(vhost_user_test::open_fds(), fds_before_);
     }
-    void pollfd_wait() const { std::this_thread::sleep_for(std::chrono::microseconds(100)); }
 
     void agree(std::uint64_t features) {
         ASSERT_TRUE(front->features());
@@ -121,7 +115,7 @@ class BackEndTest : public testing::Test {
 
   private:
     std::size_t fds_before_ = 0;
-    std::jthread pump_;
+    std::thread pump_;
 };
 
 TEST_F(BackEndTest, starts_and_stops_a_ring) {
