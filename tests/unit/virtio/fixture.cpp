@@ -92,8 +92,9 @@ Error PortTest::open_error(const ModelOptions& options, net::Config config) {
 
 Bytes PortTest::frame(std::size_t size, unsigned seed) {
     Bytes bytes(size);
+    auto* const data = bytes.data();
     for (std::size_t i = 0; i < size; ++i)
-        bytes[i] = static_cast<std::byte>(seed * 31 + i * 7 + (i >> 8));
+        data[i] = static_cast<std::byte>(seed * 31 + i * 7 + (i >> 8));
     return bytes;
 }
 
