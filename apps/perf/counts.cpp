@@ -113,7 +113,7 @@ class Counter {
     Result<> run_callgrind(const Folder& folder) {
         const fs::path out = folder / "callgrind";
         // The simulated caches are the same on every machine.
-        auto said = run_under({"valgrind", "--tool=callgrind", "--vgdb=no",
+        auto said = run_under({"valgrind", "--tool=callgrind", "--vgdb=no", "--instr-atstart=no",
                                "--callgrind-out-file=" + out.string(), "--cache-sim=yes", "--I1=32768,8,64",
                                "--D1=32768,8,64", "--LL=8388608,16,64", "--toggle-collect=*measured_*"},
                               "valgrind");

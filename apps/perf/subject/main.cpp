@@ -172,6 +172,7 @@ int measure(Ends& ends, const Scenario& scenario, rte_mempool* pool, const Optio
     const std::uint64_t turns = turns_for(scenario, options.packets != 0 ? options.packets : least_packets);
     if (options.counts) {
         watch_pool(pool);
+        start_callgrind();
         mark<mark_restart>();
         const Tally tally = run(ends, scenario, turns);
         mark<mark_report>();
