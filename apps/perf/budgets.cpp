@@ -24,23 +24,6 @@ bool same(double a, double b) {
     return std::abs(a - b) <= last_digit;
 }
 
-/// Functions whose share changed, largest change first.
-std::vector<Function> moved(const std::vector<Function>& before, const std::vector<Function>& after) {
-    std::map<std::string, double> change;
-    for (const Function& each : after)
-        change[each.name] += each.value;
-    for (const Function& each : before)
-        change[each.name] -= each.value;
-    std::vector<Function> found;
-    for (const auto& [name, value] : change)
-        if (!same(value, 0))
-            found.push_back({name, value});
-    std::ranges::sort(found, {}, [](const Function& each) {
-        return std::pair(-std::abs(each.value), std::string_view(each.name));
-    });
-    return found;
-}
-
 Comparison compare(const Budget* budget, const std::string& why_not, const Count& count) {
     Comparison found;
     found.scenario = count.scenario;
@@ -59,7 +42,7 @@ Comparison compare(const Budget* budget, const std::string& why_not, const Count
     found.a = allowed->second;
     found.ratio = same(found.a, 0) ? (same(found.b, 0) ? 1.0 : INFINITY) : found.b / found.a;
     if (count.metric == "instructions")
-        found.moved = moved(budget->functions, count.functions);
+        found.moved = moved_between(budget->functions, count.functions);
     if (same(found.a, found.b))
         return found;
     if (found.b > found.a) {
@@ -156,7 +139,10 @@ std::vector<Comparison> check(const Budgets& budgets, const std::string& built_b
     return found;
 }
 
-void take(Budgets& budgets, const std::string& built_by, const std::vector<Count>& counts, Take which) {
+Result<> take(Budgets& budgets, const std::string& built_by, const std::vector<Count>& counts, Take which) {
+    if (budgets.built_by != built_by && which == Take::lower && !budgets.scenarios.empty())
+        return fail(EINVAL, "are another build's: --accept replaces all of them by this build's counts",
+                    "budgets of " + budgets.built_by);
     if (budgets.built_by != built_by)
         budgets = {.built_by = built_by, .scenarios = {}};
     for (const Count& each : counts) {
@@ -168,6 +154,7 @@ void take(Budgets& budgets, const std::string& built_by, const std::vector<Count
         if (each.metric == "instructions")
             budget.functions = each.functions;
     }
+    return {};
 }
 
 } // namespace sluice::perf

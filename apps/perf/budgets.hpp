@@ -40,7 +40,8 @@ enum class Take {
     lower, ///< figures below their budget, and scenarios that have none: never raises one
     all,   ///< every figure as it was counted
 };
-/// Puts counts into the budgets. Figures of another compiler or DPDK replace all.
-void take(Budgets& budgets, const std::string& built_by, const std::vector<Count>& counts, Take which);
+/// Puts counts into the budgets. Those of another compiler or DPDK are replaced by Take::all, all of them;
+/// EINVAL with Take::lower.
+Result<> take(Budgets& budgets, const std::string& built_by, const std::vector<Count>& counts, Take which);
 
 } // namespace sluice::perf

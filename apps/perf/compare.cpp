@@ -2,7 +2,6 @@
 // A beside B: times from an interleaved run, counts by themselves.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -15,27 +14,9 @@ namespace sluice::perf {
 namespace {
 
 constexpr double simulated_tolerance = 0.005;
-constexpr std::size_t most_moved = 10;
 
 bool is_simulated(std::string_view metric) {
     return metric.find("miss") != metric.npos || metric.find("mispredict") != metric.npos;
-}
-
-std::vector<Function> moved_between(const std::vector<Function>& a, const std::vector<Function>& b) {
-    std::map<std::string, double> change;
-    for (const auto& one : b)
-        change[one.name] += one.value;
-    for (const auto& one : a)
-        change[one.name] -= one.value;
-    std::vector<Function> moved;
-    for (const auto& [name, value] : change)
-        if (std::abs(value) > 1e-9)
-            moved.push_back({name, value});
-    std::ranges::sort(moved, {}, [](const Function& one) {
-        return std::pair(-std::abs(one.value), std::string_view(one.name));
-    });
-    moved.resize(std::min(moved.size(), most_moved));
-    return moved;
 }
 
 void show_progress(Context& context, const std::string& scenario, const Progress& progress) {
@@ -106,6 +87,7 @@ std::vector<Comparison> compare_counts(const std::vector<Count>& a, const std::v
         Comparison one;
         one.scenario = before.scenario;
         one.metric = before.metric;
+        one.unit = one.metric == "doorbells" ? "a burst" : "a packet";
         one.a = before.value;
         one.b = after->value;
         one.ratio = before.value > 0 ? after->value / before.value : (after->value > 0 ? HUGE_VAL : 1);
@@ -115,7 +97,7 @@ std::vector<Comparison> compare_counts(const std::vector<Count>& a, const std::v
         else if (one.b < one.a / (1 + one.margin))
             one.verdict = Verdict::improved;
         if (one.verdict == Verdict::regressed)
-            one.reason = fmt::format("{:+.4f} a packet", one.b - one.a);
+            one.reason = fmt::format("{:+.4f} {}", one.b - one.a, one.unit);
         if (one.verdict != Verdict::same)
             one.moved = moved_between(before.functions, after->functions);
         all.push_back(std::move(one));

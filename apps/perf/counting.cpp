@@ -76,7 +76,8 @@ Counting make_counting(const Options& options, std::ostream& progress, bool term
         if (!budgets && budgets.error().code() != ENOENT)
             return propagate(std::move(budgets));
         Budgets kept = budgets ? std::move(*budgets) : Budgets{};
-        take(kept, *built, counts, all ? Take::all : Take::lower);
+        if (auto taken = take(kept, *built, counts, all ? Take::all : Take::lower); !taken)
+            return taken;
         return save_budgets(*file, kept);
     };
     return counting;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
 #include <tuple>
 
 namespace sluice::perf {
@@ -30,6 +32,25 @@ const Row& row_of(Verdict verdict) noexcept {
 }
 
 } // namespace
+
+std::vector<Function> moved_between(const std::vector<Function>& before, const std::vector<Function>& after) {
+    constexpr std::size_t most = 10;
+    constexpr double last_digit = 5e-7; // half of the last that is kept
+    std::map<std::string, double> change;
+    for (const auto& one : after)
+        change[one.name] += one.value;
+    for (const auto& one : before)
+        change[one.name] -= one.value;
+    std::vector<Function> moved;
+    for (const auto& [name, value] : change)
+        if (std::abs(value) > last_digit)
+            moved.push_back({name, value});
+    std::ranges::sort(moved, {}, [](const Function& one) {
+        return std::pair(-std::abs(one.value), std::string_view(one.name));
+    });
+    moved.resize(std::min(moved.size(), most));
+    return moved;
+}
 
 std::string_view name_of(Verdict verdict) noexcept {
     return row_of(verdict).name;

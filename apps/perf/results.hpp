@@ -30,6 +30,9 @@ struct Function {
     friend bool operator==(const Function&, const Function&) = default;
 };
 
+/// The ten functions whose share moved most, with by how much; largest first.
+std::vector<Function> moved_between(const std::vector<Function>& before, const std::vector<Function>& after);
+
 /// One deterministic figure of one scenario, a packet (doorbells: a burst).
 struct Count {
     std::string scenario;

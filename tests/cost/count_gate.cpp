@@ -31,8 +31,9 @@ int main(int argc, char** argv) {
         return cannot(built ? counts.error() : built.error());
     if (words[0] == "write") {
         Budgets budgets;
-        take(budgets, *built, *counts, Take::all);
-        const auto saved = save_budgets(words[2], budgets);
+        auto saved = take(budgets, *built, *counts, Take::all);
+        if (saved)
+            saved = save_budgets(words[2], budgets);
         return saved ? exit_done : cannot(saved.error());
     }
     const auto budgets = load_budgets(words[2]);

@@ -90,7 +90,7 @@ class BudgetFile : public testing::Test {
         folder = std::filesystem::temp_directory_path() / ("budgets-" + std::to_string(::getpid()));
         std::filesystem::create_directory(folder);
         file = folder / "budgets.json";
-        take(budgets, "g++ 12", counted(70, 4), Take::all);
+        EXPECT_TRUE(take(budgets, "g++ 12", counted(70, 4), Take::all));
     }
     void TearDown() override { std::filesystem::remove_all(folder); }
 
@@ -135,7 +135,7 @@ TEST_F(BudgetFile, asks_to_be_tightened_when_a_figure_is_below) {
     const auto found = check(budgets, "g++ 12", counted(69, 4));
     EXPECT_THAT(verdicts(found), ElementsAre(Verdict::improved, Verdict::same));
     EXPECT_THAT(found[0].reason, HasSubstr("tighten"));
-    take(budgets, "g++ 12", counted(69, 5), Take::lower);
+    EXPECT_TRUE(take(budgets, "g++ 12", counted(69, 5), Take::lower));
     EXPECT_EQ(budgets.scenarios["virtio/fwd"].metrics["instructions"], 69);
     EXPECT_EQ(budgets.scenarios["virtio/fwd"].metrics["lines"], 4) << "it was raised";
 }
@@ -146,6 +146,15 @@ TEST_F(BudgetFile, judges_nothing_of_another_compiler_and_nothing_without_a_budg
     const auto found = check(budgets, "g++ 12", {{"igb/fwd", "instructions", 1, {}}});
     EXPECT_THAT(verdicts(found), ElementsAre(Verdict::not_comparable));
     EXPECT_EQ(exit_code_of(found), exit_usage);
+}
+
+TEST_F(BudgetFile, is_replaced_by_another_compilers_only_when_all_is_taken) {
+    const auto refused = take(budgets, "clang 19", counted(60, 3), Take::lower);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("--accept"));
+    EXPECT_EQ(budgets.scenarios["virtio/fwd"].metrics["instructions"], 70);
+    EXPECT_TRUE(take(budgets, "clang 19", counted(90, 3), Take::all));
+    EXPECT_EQ(budgets.scenarios["virtio/fwd"].metrics["instructions"], 90);
 }
 
 TEST_F(BudgetFile, says_what_is_wrong_with_it) {
