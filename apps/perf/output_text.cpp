@@ -112,7 +112,8 @@ std::string samples_text(std::span<const Samples> samples) {
 std::string history_text(std::span<const Series> series) {
     std::string text;
     for (const auto& one : series) {
-        text += fmt::format("{}  {}  {} runs\n", one.scenario, one.metric, one.points.size());
+        text += fmt::format("{}  {}  {} run{}\n", one.scenario, one.metric, one.points.size(),
+                            one.points.size() == 1 ? "" : "s");
         std::vector<double> values;
         for (const auto& point : one.points)
             values.push_back(point.value);

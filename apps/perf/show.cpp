@@ -56,6 +56,22 @@ Result<Kept> read_run(const History& history, long long wanted, const std::strin
         {run->command, run->environment, std::move(*comparisons), std::move(*counts), std::move(*samples)}};
 }
 
+struct Opened {
+    History history;
+    Kept kept;
+};
+
+/// The run that the options name, and the history that it lies in.
+Result<Opened> open_run(const Options& options) {
+    auto history = History::open(options.database, false);
+    if (!history)
+        return propagate(std::move(history));
+    auto kept = read_run(*history, options.run, options.database.string());
+    if (!kept)
+        return propagate(std::move(kept));
+    return Opened{std::move(*history), std::move(*kept)};
+}
+
 Result<Kept> read_input(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file)
@@ -119,17 +135,15 @@ int show(const Options& options, Context& context) {
         auto written = write_results(options, context, kept->document, kept->run, {});
         return written ? exit_done : complain(context, written.error());
     }
-    auto history = History::open(options.database, false);
-    if (!history)
-        return complain(context, history.error());
-    auto kept = read_run(*history, options.run, options.database.string());
-    if (!kept)
-        return complain(context, kept.error());
-    auto series = history->series();
+    auto opened = open_run(options);
+    if (!opened)
+        return complain(context, opened.error());
+    auto& [history, kept] = *opened;
+    auto series = history.series();
     if (!series)
         return complain(context, series.error());
     if (options.show_history) {
-        auto runs = history->runs();
+        auto runs = history.runs();
         if (!runs)
             return complain(context, runs.error());
         for (const auto& run : *runs)
@@ -140,22 +154,18 @@ int show(const Options& options, Context& context) {
         context.out << history_text(*series);
         if (options.html.empty())
             return exit_done;
+        kept.document.samples.clear();
     }
-    if (options.show_history)
-        kept->document.samples.clear();
-    auto written = write_results(options, context, kept->document, kept->run, *series);
+    auto written = write_results(options, context, kept.document, kept.run, *series);
     return written ? exit_done : complain(context, written.error());
 }
 
 int export_run(const Options& options, Context& context) {
-    auto history = History::open(options.database, false);
-    if (!history)
-        return complain(context, history.error());
-    auto kept = read_run(*history, options.run, options.database.string());
-    if (!kept)
-        return complain(context, kept.error());
-    context.out << (options.format == "benchmark" ? benchmark_text(kept->document)
-                                                  : json_text(kept->document));
+    auto opened = open_run(options);
+    if (!opened)
+        return complain(context, opened.error());
+    const Document& document = opened->kept.document;
+    context.out << (options.format == "benchmark" ? benchmark_text(document) : json_text(document));
     return exit_done;
 }
 

@@ -173,7 +173,7 @@
     const changed = (one) => -one.changes.length;
     for (const one of [...data.series].sort((x, y) => changed(x) - changed(y)).slice(0, most)) {
       const last = one.points[one.points.length - 1];
-      const note = [`${one.metric}, ${one.exact ? "exact" : "ratio to the control arm, 95% band"}, ${one.points.length} runs`];
+      const note = [`${one.metric}, ${one.exact ? "exact" : "ratio to the control arm, 95% band"}, ${one.points.length} run${one.points.length === 1 ? "" : "s"}`];
       for (const change of one.changes.slice(-3))
         note.push(element("span", `${change.pending ? "pending" : "changed"} at ${one.points[change.at].commit || one.points[change.at].started}: ` +
           `${short(change.before)} → ${short(change.after)} (${percent(change.after / change.before)})`, "changed"));
