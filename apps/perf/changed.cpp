@@ -4,16 +4,61 @@
 #include <algorithm>
 #include <array>
 
+#include "environment.hpp"
+#include "process.hpp"
+
 namespace sluice::perf {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<std::vector<std::string>> lines_of_git(const fs::path& tree,
+                                                     std::initializer_list<const char*> words) {
+    Command command{.words = {"git", "-C", tree.string()}};
+    command.words.insert(command.words.end(), words.begin(), words.end());
+    auto output = run(command);
+    if (!output || output->status != 0)
+        return std::nullopt;
+    std::vector<std::string> lines;
+    for (std::string_view rest = output->out; !rest.empty();) {
+        lines.push_back(first_line(rest));
+        rest.remove_prefix(std::min(rest.size(), lines.back().size() + 1));
+    }
+    return lines;
+}
+
+} // namespace
+
+std::optional<std::vector<std::string>> changed_between(const fs::path& base, const fs::path& build) {
+    std::error_code failed;
+    const fs::path before = source_of(base), tree = source_of(build);
+    if (!fs::equivalent(before, tree, failed)) {
+        auto environment = environment_of(base);
+        if (!environment || environment->dirty || environment->commit.empty())
+            return std::nullopt;
+        return lines_of_git(tree, {"diff", "--name-only", "--relative", environment->commit.c_str()});
+    }
+    const auto built = fs::last_write_time(Arm{base, {}}.program(), failed);
+    auto files = lines_of_git(tree, {"ls-files", "--cached", "--others", "--exclude-standard"});
+    if (failed || !files)
+        return std::nullopt;
+    std::erase_if(*files, [&](const std::string& file) {
+        std::error_code gone;
+        const auto changed = fs::last_write_time(tree / file, gone);
+        return !gone && changed <= built;
+    });
+    return files;
+}
 
 Touched touched_by(std::span<const std::string> paths) {
     constexpr std::string_view drivers = "drivers/net/";
-    constexpr std::array<std::string_view, 5> harmless{"doc/", "tests/", "kmod/", "debian/", ".ci/"};
+    constexpr std::array<std::string_view, 5> built{"drivers/", "lib/", "apps/perf/", "apps/meson.build",
+                                                    "meson"};
     Touched touched;
     for (std::string_view path : paths) {
-        bool text = path.ends_with(".md") || path.starts_with("LICENSE") ||
-                    std::ranges::any_of(harmless, [&](auto folder) { return path.starts_with(folder); });
-        if (text)
+        if (path.ends_with(".md") ||
+            std::ranges::none_of(built, [&](auto folder) { return path.starts_with(folder); }))
             continue;
         auto end = path.starts_with(drivers) ? path.find('/', drivers.size()) : path.npos;
         if (end == path.npos) {
@@ -33,22 +78,6 @@ std::vector<Listed> scenarios_of(const Touched& touched, const std::vector<Liste
         return touched.everything || std::ranges::find(touched.drivers, one.driver) != touched.drivers.end();
     });
     return chosen;
-}
-
-bool fits(std::string_view text, std::string_view pattern) noexcept {
-    while (!pattern.empty() && pattern.front() != '*') {
-        if (text.empty() || text.front() != pattern.front())
-            return false;
-        text.remove_prefix(1);
-        pattern.remove_prefix(1);
-    }
-    if (pattern.empty())
-        return text.empty();
-    pattern.remove_prefix(1);
-    for (std::size_t skip = 0; skip <= text.size(); ++skip)
-        if (fits(text.substr(skip), pattern))
-            return true;
-    return false;
 }
 
 } // namespace sluice::perf

@@ -13,6 +13,7 @@
 #include "changed.hpp"
 #include "output.hpp"
 #include "process.hpp"
+#include "wildcard.hpp"
 
 namespace sluice::perf {
 
@@ -195,23 +196,6 @@ int compare(Session& session, const std::vector<Listed>& scenarios) {
     return conclude(session);
 }
 
-// What differs between the commit of `base` and the tree of the judged build.
-std::vector<Listed> changed_scenarios(const Options& options, const Environment& base,
-                                      const std::vector<Listed>& all) {
-    auto info = run({.words = {"git", "-C", options.build.string(), "rev-parse", "--show-toplevel"}});
-    if (!info || info->status != 0 || base.commit.empty())
-        return all;
-    auto diff = run({.words = {"git", "-C", first_line(info->out), "diff", "--name-only", base.commit}});
-    if (!diff || diff->status != 0)
-        return all;
-    std::vector<std::string> paths;
-    for (std::string_view rest = diff->out; !rest.empty();) {
-        paths.push_back(first_line(rest));
-        rest.remove_prefix(std::min(rest.size(), paths.back().size() + 1));
-    }
-    return scenarios_of(touched_by(paths), all);
-}
-
 // The scenarios whose time is compared: of what is gated, forwarding in bursts of 32 first.
 std::vector<Listed> timed(const Options& options, std::vector<Listed> scenarios) {
     if (options.all || !options.scenarios.empty())
@@ -224,38 +208,60 @@ std::vector<Listed> timed(const Options& options, std::vector<Listed> scenarios)
     return scenarios;
 }
 
+// Counts of the judged build, beside their budgets; where these do not hold (another compiler, a new
+// scenario), beside those of the build before.
+Result<> gate_counts(Session& session, const std::vector<Listed>& scenarios, bool has_base) {
+    const Options& options = session.options;
+    auto& results = session.document.comparisons;
+    auto counts = count(session, Arm{.build = options.build}, scenarios);
+    if (!counts)
+        return propagate(std::move(counts));
+    if (auto kept = session.history.append(session.run, *counts); !kept)
+        return kept;
+    auto judged = session.context.counting.against_budgets(*counts);
+    if (!judged)
+        return propagate(std::move(judged));
+    results = std::move(*judged);
+    if (!has_base ||
+        std::ranges::find(results, Verdict::not_comparable, &Comparison::verdict) == results.end())
+        return {};
+    auto before = count(session, Arm{.build = options.base}, scenarios);
+    if (!before)
+        return propagate(std::move(before));
+    results = compare_counts(*before, *counts);
+    return {};
+}
+
 int gate(Session& session, std::vector<Listed> scenarios) {
     const Options& options = session.options;
     auto& results = session.document.comparisons;
-    std::optional<Environment> base;
-    if (!options.base.empty()) {
-        auto found = environment_of(options.base);
-        if (!found)
-            return complain(session.context, found.error());
-        base = *found;
+    const bool has_base = !options.base.empty();
+    if (has_base) {
+        auto base = environment_of(options.base);
+        if (!base)
+            return complain(session.context, base.error());
+        if (auto why = difference(*base, session.document.environment); !why.empty()) {
+            results.push_back(not_comparable(why));
+            return conclude(session);
+        }
         if (options.scenarios.empty() && !options.all)
-            scenarios = changed_scenarios(options, *base, scenarios);
+            if (auto files = changed_between(options.base, options.build); files)
+                scenarios = scenarios_of(touched_by(*files), scenarios);
+        if (scenarios.empty()) {
+            session.context.err << "nothing that is measured changed between the two builds; exit 0\n";
+            return conclude(session);
+        }
     }
     if (!options.time && session.context.counting.against_budgets) {
-        auto counts = count(session, Arm{.build = options.build}, scenarios);
-        if (!counts)
-            return complain(session.context, counts.error());
-        auto judged = session.context.counting.against_budgets(*counts);
-        auto kept = session.history.append(session.run, *counts);
-        if (!judged || !kept)
-            return complain(session.context, judged ? kept.error() : judged.error());
-        results = std::move(*judged);
+        if (auto judged = gate_counts(session, scenarios, has_base); !judged)
+            return complain(session.context, judged.error());
     } else if (options.counts) {
         return complain(session.context, Error(ENOTSUP, "this sluice-perf was built without budgets"));
     }
-    if (base && !options.counts) {
-        if (auto why = difference(*base, session.document.environment); !why.empty()) {
-            results.push_back(not_comparable(why));
-        } else {
-            auto times = compare_times(session, Arm{.build = options.base}, Arm{.build = options.build},
-                                       timed(options, scenarios));
-            results.insert(results.end(), times.begin(), times.end());
-        }
+    if (has_base && !options.counts) {
+        auto times = compare_times(session, Arm{.build = options.base}, Arm{.build = options.build},
+                                   timed(options, scenarios));
+        results.insert(results.end(), times.begin(), times.end());
     } else if (options.time) {
         return complain(session.context,
                         Error(EINVAL, "time is a ratio of two builds: name the one before with --base"));

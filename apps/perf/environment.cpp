@@ -85,11 +85,15 @@ double load_now() {
     return ::getloadavg(&load, 1) == 1 ? load : 0;
 }
 
-Result<Environment> environment_of(const fs::path& build) {
+fs::path source_of(const fs::path& build) {
     Json info = read_json(build / "meson-info/meson-info.json");
-    if (!info.is_object() || !info.contains("directories"))
+    return info.is_object() && info.contains("directories") ? info["directories"].value("source", "") : "";
+}
+
+Result<Environment> environment_of(const fs::path& build) {
+    fs::path source = source_of(build);
+    if (source.empty())
         return fail(ENOENT, "is no Meson build directory: name one that `meson setup` made", build.string());
-    fs::path source = info["directories"].value("source", "");
     Environment environment;
     environment.load_before = load_now();
     std::string parents = first_line(git(source, {"rev-list", "--parents", "-n", "1", "HEAD"}));

@@ -25,6 +25,9 @@ struct Environment {
 /// Of a Meson build directory and the machine; load_before is taken now.
 Result<Environment> environment_of(const std::filesystem::path& build);
 
+/// The sources that a Meson build directory is of; empty where it is none.
+std::filesystem::path source_of(const std::filesystem::path& build);
+
 /// Load of the last minute.
 double load_now();
 

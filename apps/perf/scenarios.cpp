@@ -11,6 +11,7 @@
 
 #include "scenarios_data.hpp"
 #include "tables.hpp"
+#include "wildcard.hpp"
 
 namespace sluice::perf {
 
@@ -32,7 +33,7 @@ Axes axes_of(const Json& data, std::string_view driver) {
 
 bool any_matches(const Json& patterns, std::string_view id) {
     return std::ranges::any_of(patterns,
-                               [id](const Json& each) { return matches(id, each.get<std::string>()); });
+                               [id](const Json& each) { return fits(id, each.get<std::string>()); });
 }
 
 class Expansion {
@@ -96,19 +97,6 @@ class Expansion {
 };
 
 } // namespace
-
-bool matches(std::string_view text, std::string_view pattern) noexcept {
-    const auto star = pattern.find('*');
-    if (star == std::string_view::npos)
-        return text == pattern;
-    if (!text.starts_with(pattern.substr(0, star)))
-        return false;
-    const std::string_view rest = pattern.substr(star + 1);
-    for (std::size_t at = star; at <= text.size(); ++at)
-        if (matches(text.substr(at), rest))
-            return true;
-    return false;
-}
 
 std::vector<Scenario> scenarios() {
     const Json data = Json::parse(scenarios_data);

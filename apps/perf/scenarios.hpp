@@ -32,7 +32,4 @@ std::vector<Scenario> scenarios();
 
 std::optional<Scenario> scenario_named(std::string_view id);
 
-/// `pattern` where * stands for anything.
-bool matches(std::string_view text, std::string_view pattern) noexcept;
-
 } // namespace sluice::perf

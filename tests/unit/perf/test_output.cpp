@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "json.hpp"
 #include "output.hpp"
+#include "wildcard.hpp"
 
 namespace {
 
@@ -244,7 +245,10 @@ TEST(Changed, drivers_are_those_whose_folder_changed) {
     std::vector<Listed> all{{.id = "v", .driver = "virtio"}, {.id = "i", .driver = "igb"}};
     EXPECT_EQ(scenarios_of(touched, all).size(), 1U);
     EXPECT_TRUE(touched_by(std::vector<std::string>{"README.md", "tests/unit/x.cpp"}).nothing());
-    EXPECT_TRUE(touched_by(std::vector<std::string>{"lib/net/port.cpp"}).everything);
+    EXPECT_TRUE(touched_by(std::vector<std::string>{"run", "apps/testpmd/main.cpp"}).nothing());
+    for (const char* path :
+         {"lib/net/port.cpp", "drivers/open.cpp", "apps/perf/scenarios.json", "meson.build"})
+        EXPECT_TRUE(touched_by(std::vector<std::string>{path}).everything) << path;
 }
 
 TEST(Changed, names_fit_patterns) {
@@ -254,6 +258,8 @@ TEST(Changed, names_fit_patterns) {
     EXPECT_FALSE(fits("virtio/avx2/rx", "virtio/*/fwd"));
     EXPECT_FALSE(fits("virtio", "virt"));
     EXPECT_TRUE(fits("", "*"));
+    EXPECT_TRUE(fits("virtio", "*rt*"));
+    EXPECT_FALSE(fits("virtio", "*rt"));
 }
 
 } // namespace

@@ -49,6 +49,11 @@ def make_build(root, name, cost=10, noise=0.001, dpdk="22.11.11"):
     return build
 
 
+def git(tree, *words):
+    return subprocess.run(["git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@x", *map(str, words)],
+                          check=True, capture_output=True, text=True).stdout.strip()
+
+
 class Program(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -128,6 +133,38 @@ class Program(unittest.TestCase):
         done = self.perf("gate", b, "--base", self.a, *self.virtio)
         self.assertEqual(done.returncode, 1, done.stderr)
 
+    def test_gate_takes_the_scenarios_of_drivers_that_changed(self):
+        """Since the commit of another working tree; in one tree, since the base's program was built."""
+        tree, other = self.root / "tree", self.root / "other"
+        (tree / "drivers/net/e1000").mkdir(parents=True)
+        source = tree / "drivers/net/e1000/tx.cpp"
+        source.write_text("1\n")
+        (tree / "README.md").write_text("1\n")
+        (tree / ".gitignore").write_text("build*\n")
+        git(tree, "init", "-q")
+        git(tree, "add", ".")
+        git(tree, "commit", "-qm", "1")
+        git(self.root, "clone", "-q", tree, other)
+        base, after, near = make_build(other, "build"), make_build(tree, "build"), make_build(tree, "build-before")
+        for build in (base, after, near):
+            (build / "apps/perf/subject/list").write_text((build / "apps/perf/subject/list").read_text().replace("false", "true"))
+        words = ["--time", "--budget", "20", "--rounds", "20", "--json"]
+
+        def judged(before):
+            done = self.perf("gate", after, "--base", before, *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return [one["scenario"] for one in json.loads(done.stdout)["results"] if "verdict" in one], done.stderr
+
+        (tree / "README.md").write_text("2\n")
+        for before in (base, near):
+            self.assertEqual(judged(before)[0], [])
+            self.assertIn("nothing that is measured changed", judged(before)[1])
+        source.write_text("2\n")
+        for before in (base, near):
+            self.assertEqual(judged(before)[0], ["e1000/avx2/fwd/64/b32/r256"])
+        (other / "README.md").write_text("of an unknown state\n")
+        self.assertEqual(len(judged(base)[0]), 2)
+
     def test_records_shows_and_exports(self):
         done = self.perf("record", self.a, *self.virtio)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -168,16 +205,14 @@ class Program(unittest.TestCase):
     def test_bisect_finds_the_commit(self):
         tree = self.root / "tree"
         tree.mkdir()
-        git = lambda *words: subprocess.run(["git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@x", *words],
-                                            check=True, capture_output=True, text=True).stdout.strip()
-        git("init", "-q")
+        git(tree, "init", "-q")
         commits = []
         for cost in (10, 10, 10, 11, 11):
             (tree / "cost").write_text(f"{cost} 0.001\n")
             (tree / "more").write_text(str(len(commits)))
-            git("add", ".")
-            git("commit", "-qm", f"cost {cost}")
-            commits.append(git("rev-parse", "HEAD"))
+            git(tree, "add", ".")
+            git(tree, "commit", "-qm", f"cost {cost}")
+            commits.append(git(tree, "rev-parse", "HEAD"))
         b = make_build(self.root, "b")
         make = f"cp {tree}/cost {b}/apps/perf/subject/cost"
         done = subprocess.run([PROGRAM, "bisect", commits[0], "--base", str(self.a), "--build", str(b), "--make", make, *self.virtio],

@@ -11,7 +11,6 @@
 namespace {
 
 using namespace sluice;
-using perf::matches;
 
 TEST(Scenarios, have_a_form_of_every_device_that_a_driver_drives) {
     const auto all = perf::scenarios();
@@ -47,16 +46,6 @@ TEST(Scenarios, of_every_driver_are_gated_and_no_more_than_sixty) {
     }
     EXPECT_EQ(drivers, gated);
     EXPECT_LE(ci, 60U);
-}
-
-TEST(Scenarios, match_patterns_with_stars) {
-    EXPECT_TRUE(matches("a/b/c", "*"));
-    EXPECT_TRUE(matches("a/b/c", "a/*/c"));
-    EXPECT_TRUE(matches("a/b/c", "*b*"));
-    EXPECT_TRUE(matches("a/b/c", "a/b/c"));
-    EXPECT_FALSE(matches("a/b/c", "a/b"));
-    EXPECT_FALSE(matches("a/b/c", "*b"));
-    EXPECT_FALSE(matches("a/b/c", "b*"));
 }
 
 } // namespace
