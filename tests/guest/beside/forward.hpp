@@ -11,8 +11,8 @@
 
 namespace beside {
 
-/// Tells the counting plugin (apps/perf/subject/count_marked.c) where a region begins and ends; elsewhere an instruction that
-/// does nothing.
+/// Tells the counting plugin (apps/perf/subject/count_marked.c) where a region begins and ends; elsewhere an
+/// instruction that does nothing.
 template <unsigned Code>
 inline void mark() noexcept {
     asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(0x5a5a0000 | Code) : "memory");
