@@ -12,7 +12,7 @@ namespace {
     char line[160];
     std::va_list arguments;
     va_start(arguments, pattern);
-    std::vsnprintf(line, sizeof line, pattern, arguments);
+    static_cast<void>(std::vsnprintf(line, sizeof line, pattern, arguments));
     va_end(arguments);
     return line;
 }

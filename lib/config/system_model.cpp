@@ -26,7 +26,7 @@ struct Text {
     [[gnu::format(printf, 2, 3)]] explicit Text(const char* pattern, ...) {
         std::va_list arguments;
         va_start(arguments, pattern);
-        std::vsnprintf(line, sizeof line, pattern, arguments);
+        static_cast<void>(std::vsnprintf(line, sizeof line, pattern, arguments));
         va_end(arguments);
     }
 };
