@@ -24,7 +24,7 @@ constexpr std::size_t gate_times = 2;
 std::string utc_now() {
     std::time_t now = std::time(nullptr);
     std::tm parts{};
-    ::gmtime_r(&now, &parts);
+    static_cast<void>(::gmtime_r(&now, &parts));
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }

@@ -98,7 +98,7 @@ class Counter {
         if (!output)
             return output.error().code() == ENOENT ? fail(ENOENT, "is missing: install it to count", package)
                                                    : propagate(std::move(output));
-        const Json said = Json::parse(last_line(output->out), nullptr, false);
+        Json said = Json::parse(last_line(output->out), nullptr, false);
         if (output->status != 0 || !said.is_object())
             return fail(EIO, "the measured program could not run", scenario_ + ": " + last_line(output->err));
         return said;

@@ -38,8 +38,8 @@ Result<Pipe> make_pipe() {
         CPU_SET(*command.cpu, &set);
         ::sched_setaffinity(0, sizeof set, &set);
     }
-    int null = ::open("/dev/null", O_RDONLY);
-    ::dup2(null, STDIN_FILENO);
+    if (int null = ::open("/dev/null", O_RDONLY); null >= 0)
+        ::dup2(null, STDIN_FILENO);
     ::dup2(out.write.get(), STDOUT_FILENO);
     ::dup2(err.write.get(), STDERR_FILENO);
     char* none[] = {nullptr};

@@ -38,8 +38,8 @@ Result<> run_one(std::uint32_t round, const Surroundings& surroundings, Rounds& 
 // How many batches fit, known once the first has run.
 std::uint32_t batches_within(const Plan& plan, Seconds batch) {
     double fit = batch.count() > 0 ? plan.budget / batch : 1e6;
-    return static_cast<std::uint32_t>(
-        std::clamp(fit, 1.0, std::max(1.0, static_cast<double>(plan.most_rounds / batch_rounds))));
+    const std::uint32_t most = std::max(plan.most_rounds / batch_rounds, 1U);
+    return static_cast<std::uint32_t>(std::clamp(fit, 1.0, static_cast<double>(most)));
 }
 
 } // namespace
