@@ -9,29 +9,38 @@
 
 namespace sluice::inline v1::device {
 
-RegionIo::RegionIo(Device& device, Region region, std::vector<Piece> pieces) noexcept
+RegionIo::RegionIo(Device& device, Region region) noexcept
     : device_(device)
     , region_(region)
-    , size_(device.region(region).size)
-    , pieces_(std::move(pieces)) {}
+    , size_(device.region(region).size) {}
 
 Result<std::unique_ptr<RegionIo>> RegionIo::create(Device& device, Region region) {
-    const RegionInfo& info = device.region(region);
-    if (!info.present())
+    if (!device.region(region).present())
         return fail(EINVAL, "cannot reach registers in a region that the device does not have",
                     device.name() + " " + name(region));
+    std::unique_ptr<RegionIo> made(new RegionIo(device, region));
+    if (auto ok = made->map_again(); !ok)
+        return propagate(std::move(ok));
+    return made;
+}
+
+Result<> RegionIo::map_again() {
     std::vector<Piece> pieces;
-    for (const Area& area : info.mappable) {
-        auto mapping = device.map(region, area.offset, area.size);
+    for (const Area& area : device_.region(region_).mappable) {
+        auto mapping = device_.map(region_, area.offset, area.size);
         if (!mapping)
             return propagate(std::move(mapping));
         const reg::MappedIo io(mapping->span());
         pieces.push_back({area.offset, std::move(*mapping), io});
     }
-    return std::unique_ptr<RegionIo>(new RegionIo(device, region, std::move(pieces)));
+    pieces_ = std::move(pieces);
+    return {};
 }
 
+/// None of a device that is not there: what its server left in the memory is no answer.
 RegionIo::Piece* RegionIo::holding(std::size_t offset, unsigned width) noexcept {
+    if (device_.presence() != Presence::here)
+        return nullptr;
     for (Piece& piece : pieces_)
         if (offset >= piece.offset && offset - piece.offset + width <= piece.mapping.size())
             return &piece;

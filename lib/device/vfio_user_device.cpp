@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include <sluice/base/endian.hpp>
+#include <sluice/base/event_fd.hpp>
 #include <sluice/base/log.hpp>
+#include <sluice/base/watch.hpp>
 #include <sluice/config/space.hpp>
 
 #include "vfio_user_irqs.hpp"
@@ -302,24 +305,27 @@ Result<UniqueFd> connect_socket(const std::string& path, int flags = 0) {
     return socket;
 }
 
-class VfioUserDevice final : public RemoteDevice {
+class VfioUserDevice final : public Device {
   public:
     VfioUserDevice(Identity identity, std::shared_ptr<VfioUserLink> link,
-                   std::shared_ptr<VfioUserSpace> space, Served served, std::string path,
-                   const RemoteOptions& options)
-        : RemoteDevice(std::move(identity), space)
+                   std::shared_ptr<VfioUserSpace> space, Served served, std::string path, Watch watch,
+                   EventFd ended, const RemoteOptions& options)
+        : Device(std::move(identity), space)
         , link_(std::move(link))
         , memory_(std::move(space))
         , served_(std::move(served))
         , path_(std::move(path))
+        , watch_(std::move(watch))
+        , ended_(std::move(ended))
+        , absence_(path_.empty() ? Presence::gone : Presence::lost)
         , options_(options)
         , access_(link_)
         , config_bytes_(link_, served_.config_size)
         , interrupts_(link_, served_.irqs) {}
     ~VfioUserDevice() override { link_->close(); }
 
-    static Result<std::unique_ptr<RemoteDevice>> create(UniqueFd socket, const std::string& name,
-                                                        std::string path, const RemoteOptions& options);
+    static Result<std::unique_ptr<Device>> create(UniqueFd socket, const std::string& name, std::string path,
+                                                  const RemoteOptions& options);
 
     const RegionInfo& region(Region region) const noexcept override {
         static const RegionInfo absent;
@@ -334,21 +340,26 @@ class VfioUserDevice final : public RemoteDevice {
     Interrupts& interrupts() noexcept override { return interrupts_; }
     Result<> reset() override;
 
-    int events_fd() const noexcept override { return link_->events_fd(); }
-    Result<> service() override { return link_->service(); }
-    bool connected() const noexcept override { return link_->connected(); }
-    bool returned() override;
-    Result<> reconnect() override;
+    int events_fd() const noexcept override { return watch_.fd(); }
+    Presence service() override;
+    Presence presence() const noexcept override;
 
   private:
     Result<config::Space> make_config();
+    Result<> reconnect();
     Result<> start_again();
+    void set_lost(bool lost) noexcept;
+    void look_for_server();
 
     const std::shared_ptr<VfioUserLink> link_;
     const std::shared_ptr<VfioUserSpace> memory_;
     Served served_;
     const std::string path_;
-    UniqueFd arrived_; ///< the socket of a server that reconnect() has not talked with
+    Watch watch_;                   ///< the connection, its end, and the timer while there is none
+    EventFd ended_;                 ///< the connection has: any call may find that
+    bool lost_ = false;             ///< service() has seen it
+    UniqueFd arrived_;              ///< the socket of a server that reconnect() has not talked with
+    std::atomic<Presence> absence_; ///< presence() while there is no connection
     const RemoteOptions options_;
     RemoteAccess access_;
     RemoteConfig config_bytes_;
@@ -367,11 +378,21 @@ Result<config::Space> VfioUserDevice::make_config() {
     return config::Space::create(top, config_bytes_, *facts, options_.policy);
 }
 
-Result<std::unique_ptr<RemoteDevice>> VfioUserDevice::create(UniqueFd socket, const std::string& name,
-                                                             std::string path, const RemoteOptions& options) {
+Result<std::unique_ptr<Device>> VfioUserDevice::create(UniqueFd socket, const std::string& name,
+                                                       std::string path, const RemoteOptions& options) {
+    auto watch = Watch::create(name);
+    if (!watch)
+        return propagate(std::move(watch));
+    auto ended = EventFd::create();
+    if (!ended)
+        return propagate(std::move(ended));
     auto link = std::make_shared<VfioUserLink>(name, options);
     if (auto opened = link->open(std::move(socket)); !opened)
         return propagate(std::move(opened));
+    link->on_end(ended->fd());
+    for (const int fd : {ended->fd(), link->events_fd()})
+        if (auto ok = watch->add(fd); !ok)
+            return propagate(std::move(ok));
     auto served = ask_all(*link);
     if (!served)
         return propagate(std::move(served));
@@ -381,7 +402,8 @@ Result<std::unique_ptr<RemoteDevice>> VfioUserDevice::create(UniqueFd socket, co
         return propagate(std::move(identity));
     auto space = std::make_shared<VfioUserSpace>(link, options.iova_offset);
     auto device = std::make_unique<VfioUserDevice>(std::move(*identity), std::move(link), std::move(space),
-                                                   std::move(*served), std::move(path), options);
+                                                   std::move(*served), std::move(path), std::move(*watch),
+                                                   std::move(*ended), options);
     auto config = device->make_config();
     if (!config)
         return propagate(std::move(config));
@@ -421,32 +443,61 @@ Result<> VfioUserDevice::write(Region region, std::uint64_t offset, std::span<co
 }
 
 Result<> VfioUserDevice::reset() {
-    auto reply = link_->ask(Command::device_reset, {}, "cannot reset the device, its server refused");
-    if (!reply)
-        return propagate(std::move(reply));
-    return {};
+    if (link_->connected()) {
+        auto reply = link_->ask(Command::device_reset, {}, "cannot reset the device, its server refused");
+        if (reply)
+            return {};
+        if (link_->connected())
+            return propagate(std::move(reply));
+    }
+    auto done = reconnect();
+    set_lost(!link_->connected());
+    return done;
 }
 
-bool VfioUserDevice::returned() {
-    if (connected() || path_.empty())
-        return false;
-    if (!arrived_)
-        if (auto socket = connect_socket(path_, SOCK_NONBLOCK))
-            arrived_ = std::move(*socket);
-    return static_cast<bool>(arrived_);
+Presence VfioUserDevice::presence() const noexcept {
+    return link_->connected() ? Presence::here : absence_.load(std::memory_order_relaxed);
+}
+
+Presence VfioUserDevice::service() {
+    static_cast<void>(ended_.take());
+    if (const auto done = link_->service(); !done && !lost_) {
+        log(LogLevel::warning, done.error().message());
+        set_lost(true);
+    }
+    if (watch_.due())
+        look_for_server();
+    return presence();
+}
+
+void VfioUserDevice::set_lost(bool lost) noexcept {
+    lost_ = lost;
+    watch_.retry(lost && !path_.empty());
+}
+
+void VfioUserDevice::look_for_server() {
+    auto socket = connect_socket(path_, SOCK_NONBLOCK);
+    if (!socket)
+        return;
+    watch_.retry(false);
+    arrived_ = std::move(*socket);
+    absence_.store(Presence::returned, std::memory_order_relaxed);
 }
 
 Result<> VfioUserDevice::reconnect() {
     if (path_.empty())
-        return fail(ENOTSUP, "cannot connect again to a socket that was handed over", name());
-    Result<UniqueFd> socket = std::move(arrived_);
-    if (!*socket)
-        socket = connect_socket(path_);
-    if (!socket)
-        return propagate(std::move(socket));
-    if (auto opened = link_->open(std::move(*socket)); !opened)
+        return fail(ENODEV, "cannot connect again to a socket that was handed over", name());
+    if (!arrived_)
+        look_for_server();
+    if (!arrived_)
+        return fail(ENODEV, "the device's server is gone: start it again at the same socket, then reset",
+                    name());
+    absence_.store(Presence::lost, std::memory_order_relaxed);
+    if (auto opened = link_->open(std::move(arrived_)); !opened)
         return opened;
-    auto done = start_again();
+    auto done = watch_.add(link_->events_fd());
+    if (done)
+        done = start_again();
     if (!done)
         link_->drop(done.error());
     return done;
@@ -493,15 +544,15 @@ Result<> VfioUserDevice::start_again() {
 
 } // namespace
 
-Result<std::unique_ptr<RemoteDevice>> connect(const std::string& path, const RemoteOptions& options) {
+Result<std::unique_ptr<Device>> connect(const std::string& path, const RemoteOptions& options) {
     auto socket = connect_socket(path);
     if (!socket)
         return propagate(std::move(socket));
     return VfioUserDevice::create(std::move(*socket), path, path, options);
 }
 
-Result<std::unique_ptr<RemoteDevice>> connect(UniqueFd socket, const std::string& name,
-                                              const RemoteOptions& options) {
+Result<std::unique_ptr<Device>> connect(UniqueFd socket, const std::string& name,
+                                        const RemoteOptions& options) {
     return VfioUserDevice::create(std::move(socket), name, {}, options);
 }
 

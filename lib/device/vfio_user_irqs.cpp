@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vfio_user_irqs.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 
@@ -13,16 +11,8 @@ using vfio_user::Command;
 using vfio_user::IrqSet;
 
 VfioUserInterrupts::VfioUserInterrupts(std::shared_ptr<VfioUserLink> link, const Infos& served) noexcept
-    : Interrupts(link->name(),
-                 [&] {
-                     Infos infos = served;
-                     infos[static_cast<std::size_t>(Irq::request)].count = 1;
-                     return infos;
-                 }())
-    , link_(std::move(link)) {
-    for (std::size_t i = 0; i < irq_count; ++i)
-        served_[i] = served[i].count != 0;
-}
+    : Interrupts(link->name(), served)
+    , link_(std::move(link)) {}
 
 Result<VfioUserInterrupts::Infos> VfioUserInterrupts::ask(VfioUserLink& link, std::uint32_t indices) {
     Infos infos{};
@@ -81,33 +71,26 @@ Result<> VfioUserInterrupts::send_set(Irq irq, std::uint32_t first, std::span<co
 }
 
 Result<> VfioUserInterrupts::do_set(Irq irq, std::uint32_t first, std::span<const int> eventfds) {
-    if (is_served(irq))
-        if (auto done = send_set(irq, first, eventfds); !done) {
-            if (active(irq) == 0 && link_->connected())
-                static_cast<void>(do_disable(irq));
-            return done;
-        }
+    if (auto done = send_set(irq, first, eventfds); !done) {
+        if (active(irq) == 0 && link_->connected())
+            static_cast<void>(do_disable(irq));
+        return done;
+    }
     auto& held = eventfds_[static_cast<std::size_t>(irq)];
     if (held.size() < first + eventfds.size())
         held.resize(first + eventfds.size(), -1);
     std::ranges::copy(eventfds, held.begin() + first);
     if (irq == Irq::intx)
         intx_masked_ = false;
-    if (irq == Irq::request)
-        link_->on_end(held[0]);
     return {};
 }
 
 /// A server that is gone delivers nothing any more.
 Result<> VfioUserInterrupts::do_disable(Irq irq) {
-    if (is_served(irq)) {
-        auto done = send(irq, IrqSet::data_none | IrqSet::action_trigger, 0, 0, "cannot turn interrupts off");
-        if (!done && link_->connected())
-            return done;
-    }
+    auto done = send(irq, IrqSet::data_none | IrqSet::action_trigger, 0, 0, "cannot turn interrupts off");
+    if (!done && link_->connected())
+        return done;
     eventfds_[static_cast<std::size_t>(irq)].clear();
-    if (irq == Irq::request)
-        link_->on_end(-1);
     return {};
 }
 
@@ -120,17 +103,13 @@ Result<> VfioUserInterrupts::do_mask_intx(bool masked) {
 }
 
 Result<> VfioUserInterrupts::do_trigger(Irq irq, std::uint32_t vector) {
-    if (is_served(irq))
-        return send(irq, IrqSet::data_none | IrqSet::action_trigger, vector, 1, "cannot signal an interrupt");
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(eventfds_[static_cast<std::size_t>(irq)][vector], &one, sizeof one));
-    return {};
+    return send(irq, IrqSet::data_none | IrqSet::action_trigger, vector, 1, "cannot signal an interrupt");
 }
 
 Result<> VfioUserInterrupts::arm_again() {
     for (std::size_t i = 0; i < irq_count; ++i) {
         const auto irq = static_cast<Irq>(i);
-        if (eventfds_[i].empty() || !is_served(irq))
+        if (eventfds_[i].empty())
             continue;
         auto done = send_set(irq, 0, eventfds_[i]);
         if (done && irq == Irq::intx && intx_masked_)

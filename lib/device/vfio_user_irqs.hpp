@@ -13,7 +13,6 @@
 
 namespace sluice::inline v1::device {
 
-/// Irq::request is there whether or not the server has it: the end of the connection signals it, too.
 class VfioUserInterrupts final : public Interrupts {
   public:
     VfioUserInterrupts(std::shared_ptr<VfioUserLink> link, const Infos& served) noexcept;
@@ -32,13 +31,11 @@ class VfioUserInterrupts final : public Interrupts {
     Result<> do_mask_intx(bool masked) override;
     Result<> do_trigger(Irq irq, std::uint32_t vector) override;
 
-    bool is_served(Irq irq) const noexcept { return served_[static_cast<std::size_t>(irq)]; }
     Result<> send_set(Irq irq, std::uint32_t first, std::span<const int> eventfds);
     Result<> send(Irq irq, std::uint32_t flags, std::uint32_t first, std::uint32_t count, const char* what,
                   std::span<const int> fds = {});
 
     const std::shared_ptr<VfioUserLink> link_;
-    std::array<bool, irq_count> served_{};
     std::array<std::vector<int>, irq_count> eventfds_;
     bool intx_masked_ = false;
 };

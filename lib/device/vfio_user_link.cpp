@@ -39,6 +39,7 @@ Result<> VfioUserLink::open(UniqueFd socket) {
         return fail_errno("cannot prepare a socket for vfio-user", name_);
     channel_.emplace(std::move(socket), Channel::longest(options_.max_data_xfer_size),
                      Channel::ahead_of_server);
+    connected_.store(true, std::memory_order_release);
     return negotiate(Clock::now() + std::chrono::milliseconds(options_.timeout_ms));
 }
 
@@ -46,6 +47,7 @@ void VfioUserLink::close() noexcept {
     const std::lock_guard lock(mutex_);
     twin_.reset();
     channel_.reset();
+    connected_.store(false, std::memory_order_release);
     on_end_ = -1;
 }
 
@@ -53,11 +55,6 @@ void VfioUserLink::drop(const Error& why) {
     const std::lock_guard lock(mutex_);
     if (channel_)
         static_cast<void>(end(why));
-}
-
-bool VfioUserLink::connected() const {
-    const std::lock_guard lock(mutex_);
-    return channel_.has_value();
 }
 
 int VfioUserLink::events_fd() const {
@@ -81,6 +78,7 @@ vfio_user::Limits VfioUserLink::taken() const noexcept {
 tl::unexpected<Error> VfioUserLink::end(Error why) {
     twin_.reset();
     channel_.reset();
+    connected_.store(false, std::memory_order_release);
     ended_ = Error(why.code() == EPIPE ? ECONNRESET : why.code(), why.text(), name_);
     if (on_end_ >= 0) {
         const std::uint64_t one = 1;

@@ -3,6 +3,7 @@
 /// The client's connection to a vfio-user server.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -37,7 +38,8 @@ class VfioUserLink {
     void close() noexcept;
     /// Ends the connection as if it had broken.
     void drop(const Error& why);
-    bool connected() const;
+    bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
+    /// Where the server's requests come: the twin socket where there is one. −1: there is no connection.
     int events_fd() const;
 
     /// The server's reply to a request; the errno that it refused with; or the error that ended the
@@ -79,6 +81,7 @@ class VfioUserLink {
 
     mutable std::mutex mutex_;
     std::optional<vfio_user::Channel> channel_;
+    std::atomic<bool> connected_{false}; ///< there is one
     std::optional<vfio_user::Channel> twin_;
     std::optional<Error> ended_;
     vfio_user::Version agreed_;

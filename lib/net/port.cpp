@@ -71,6 +71,7 @@ struct Port::Impl {
     Config config;
     RxFilter filter;
     bool started = false;
+    device::Presence known = device::Presence::here; ///< as service() has told it
 
     mutable std::mutex stats_mutex;
     Stats base;
@@ -107,6 +108,10 @@ struct Port::Impl {
             return ok;
         filter = std::move(next);
         return {};
+    }
+
+    device::Presence presence() const noexcept {
+        return driver->device() != nullptr ? driver->device()->presence() : device::Presence::here;
     }
 
     Stats raw_stats(std::vector<XStat>* extended) const {
@@ -230,7 +235,9 @@ void Port::stop() noexcept {
 Result<> Port::reset() {
     const bool was_started = impl_->started;
     impl_->stop();
-    if (auto ok = impl_->driver->reset(); !ok)
+    auto ok = impl_->driver->reset();
+    impl_->known = impl_->presence();
+    if (!ok)
         return ok;
     return was_started ? impl_->start() : Result<>{};
 }
@@ -278,8 +285,21 @@ Result<> Port::set_link(bool up) {
 int Port::events_fd() const noexcept {
     return impl_->driver->events_fd();
 }
+/// Of a device whose server has ended a driver sees no more than that it does not answer. The link is down;
+/// once somebody serves there again, a reset goes on with that.
 Events Port::service() {
-    return impl_->driver->service();
+    using device::Presence;
+    const Presence before = impl_->known;
+    if (auto* const device = impl_->driver->device())
+        impl_->known = device->service();
+    const Presence now = impl_->known;
+    Events events = impl_->driver->service();
+    if (now != Presence::here)
+        events = {.error = now == Presence::returned && now != before,
+                  .broken = events.broken,
+                  .gone = now == Presence::gone && now != before};
+    events.link |= (now == Presence::here) != (before == Presence::here);
+    return events;
 }
 
 bool Port::promiscuous() const noexcept {

@@ -83,7 +83,7 @@ void echo(int socket) {
 TEST(Latency, of_a_trapped_access_is_under_15_microseconds) {
     const std::string path = socket_path();
     const Child server([&] { serve_for_ever(path); });
-    std::unique_ptr<device::RemoteDevice> device;
+    std::unique_ptr<device::Device> device;
     for (unsigned tries = 0; !device && tries < 5000; ++tries) {
         if (auto opened = device::connect(path))
             device = std::move(*opened);

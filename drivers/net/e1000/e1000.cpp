@@ -226,7 +226,11 @@ Result<> Port::reset() {
     const std::scoped_lock lock(stats_mutex_);
     counters_.take(hardware_.regs());
     if (auto ok = device_->reset(); !ok && ok.error().code() != EOPNOTSUPP && ok.error().code() != ENOTSUP)
-        return hardware_.gone() ? fail(ENODEV, "the device answers no more: close the port", info_.name) : ok;
+        return ok.error().code() != ENODEV && hardware_.gone()
+                   ? fail(ENODEV, "the device answers no more: close the port", info_.name)
+                   : ok;
+    if (auto ok = io_->map_again(); !ok)
+        return ok;
     if (auto ok = device_->config().set_memory_decoding(true); !ok)
         return ok;
     if (auto ok = hardware_.reset(); !ok)

@@ -40,6 +40,7 @@ class Port final : public net::Driver {
     net::Events service() override;
     Result<> rx_interrupt(std::uint16_t queue, bool on) override;
     Result<> set_link(bool up) override;
+    device::Device* device() noexcept override { return device_.get(); }
 
   private:
     Port(std::unique_ptr<device::Device> device, std::unique_ptr<device::RegionIo> io, Hardware hardware,

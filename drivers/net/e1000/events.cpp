@@ -17,8 +17,10 @@ Result<Events> Events::create(device::Device& device) {
     if (!interrupt)
         return propagate(std::move(interrupt));
     Events events(std::move(epoll), std::move(*interrupt));
-    if (auto ok = events.watch(events.interrupt_.fd()); !ok)
-        return propagate(std::move(ok));
+    for (const int fd : {events.interrupt_.fd(), device.events_fd()})
+        if (fd >= 0)
+            if (auto ok = events.watch(fd); !ok)
+                return propagate(std::move(ok));
 
     device::Interrupts& irqs = device.interrupts();
     const auto optional = [&](device::Irq irq, std::optional<EventFd>& event) -> Result<> {

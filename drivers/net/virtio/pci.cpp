@@ -72,7 +72,7 @@ Result<std::unique_ptr<Transport>> PciTransport::create(device::Device& device) 
 }
 
 PciTransport::~PciTransport() {
-    if (structures_)
+    if (structures_ && device_.presence() == device::Presence::here)
         static_cast<void>(PciTransport::reset());
     static_cast<void>(device_.config().set_bus_master(false));
 }
@@ -172,6 +172,13 @@ Result<reg::Io*> PciTransport::bar(Structures& structures, unsigned index) {
 
 Result<> PciTransport::reset() {
     using common::DeviceStatus;
+    if (device_.presence() != device::Presence::here) {
+        // Whoever serves it next may have put the structures elsewhere.
+        if (auto ok = device_.reset(); !ok)
+            return ok;
+        if (auto ok = find_structures(); !ok)
+            return ok;
+    }
     const auto end = std::chrono::steady_clock::now() + reset_limit;
     common().write(DeviceStatus());
     // §4.1.4.3.2: the reset is over when the status reads zero.

@@ -58,6 +58,7 @@ class PciTransport : public Transport {
     reg::Io& config() noexcept override { return structures_->config; }
     std::uint8_t config_generation() noexcept override;
     void isolate() noexcept override;
+    int events_fd() const noexcept override { return device_.events_fd(); }
     Result<std::uint16_t> queue_pairs(Features features) override;
     Result<> recover() override;
 

@@ -79,8 +79,6 @@ class Transport {
     virtual int events_fd() const noexcept { return -1; }
     /// Handles it, without blocking; what happened comes as interrupts.
     virtual void service() noexcept {}
-    /// True once when service() has found that a device which was gone is there again: reset() takes it.
-    virtual bool take_returned() noexcept { return false; }
 
     /// What there is beyond reset() for a device that does not follow it. Ends as reset() does.
     virtual Result<> recover() = 0;

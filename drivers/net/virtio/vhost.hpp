@@ -11,13 +11,13 @@
 #include <vector>
 
 #include <sluice/base/event_fd.hpp>
+#include <sluice/base/watch.hpp>
 #include <sluice/vhost_user/front_end.hpp>
 #include <sluice/vhost_user/socket.hpp>
 
 #include "transport.hpp"
 #include "vhost_irqs.hpp"
 #include "vhost_space.hpp"
-#include "watch.hpp"
 
 namespace sluice::inline v1::virtio {
 

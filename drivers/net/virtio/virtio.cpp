@@ -12,7 +12,6 @@
 #include <sluice/net/device_info.hpp>
 
 #include "pci.hpp"
-#include "remote.hpp"
 
 namespace sluice::inline v1::virtio {
 
@@ -58,8 +57,7 @@ net::MacAddress read_mac(reg::Io& config) {
 constinit const net::Description description = {.name = "virtio", .ids = ids, .open = &Port::open};
 
 Result<std::unique_ptr<net::Driver>> Port::open(std::unique_ptr<device::Device> device) {
-    auto* const remote = dynamic_cast<device::RemoteDevice*>(device.get());
-    auto transport = remote != nullptr ? RemoteTransport::create(*remote) : PciTransport::create(*device);
+    auto transport = PciTransport::create(*device);
     if (!transport)
         return propagate(std::move(transport));
     auto info = net::describe(*device);
@@ -454,14 +452,13 @@ net::Events Port::service() {
     const bool request = events_.take_request();
     if (config || request) {
         const auto health = transport_->health();
-        // The end of a device's server comes as a request, too.
-        events.request = request && !(health.gone && health.returns);
-        events.link = config || !events.request;
+        events.request = request;
+        events.link = config;
         events.gone = health.gone && !health.returns;
         events.error = health.needs_reset; // §2.1.2
     }
     const bool error = events_.take_error();
-    events.error = transport_->take_returned() || error || events.error;
+    events.error = error || events.error;
     events.broken = events_.take_alarm();
     return events;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The vfio_user transport against the server: one process, two threads.
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <chrono>
 
@@ -11,6 +14,7 @@
 using namespace sluice;
 using namespace sluice::test;
 using device::Irq;
+using device::Presence;
 using device::Region;
 
 namespace {
@@ -38,6 +42,10 @@ class ServedDevice : public ::testing::Test {
         pumper_.reset();
         server_.reset();
     }
+    bool has_events(int timeout_ms = 0) const {
+        pollfd waits{device_->events_fd(), POLLIN, 0};
+        return ::poll(&waits, 1, timeout_ms) == 1;
+    }
     Result<std::uint32_t> read32(std::uint64_t at, Region region = Region::bar0) {
         std::uint32_t value = 0;
         auto done = device_->read(region, at, std::as_writable_bytes(std::span(&value, 1)));
@@ -53,7 +61,7 @@ class ServedDevice : public ::testing::Test {
     std::unique_ptr<CopyEngine> engine_ = std::make_unique<CopyEngine>();
     std::unique_ptr<serve::Server> server_;
     std::optional<Pumper> pumper_;
-    std::unique_ptr<device::RemoteDevice> device_;
+    std::unique_ptr<device::Device> device_;
 };
 
 TEST_F(ServedDevice, shows_the_devices_identity_regions_and_interrupts) {
@@ -71,7 +79,7 @@ TEST_F(ServedDevice, shows_the_devices_identity_regions_and_interrupts) {
     EXPECT_EQ(device_->interrupts().info(Irq::msix).count, CopyEngine::vectors);
     EXPECT_TRUE(device_->interrupts().info(Irq::msix).can_add);
     EXPECT_EQ(device_->interrupts().info(Irq::msi).count, 0U);
-    EXPECT_EQ(device_->interrupts().info(Irq::request).count, 1U);
+    EXPECT_EQ(device_->interrupts().info(Irq::request).count, 0U);
 }
 
 TEST_F(ServedDevice, carries_register_accesses_and_their_errors) {
@@ -222,18 +230,48 @@ TEST_F(ServedDevice, has_one_client_at_a_time) {
 TEST_F(ServedDevice, fails_at_once_when_its_server_dies) {
     const EventFd event = EventFd::create().value();
     const int fd = event.fd();
-    ASSERT_EQ(code(device_->interrupts().enable(Irq::request, std::span(&fd, 1))), 0);
-    EXPECT_TRUE(device_->connected());
+    ASSERT_EQ(code(device_->interrupts().enable(Irq::msix, std::span(&fd, 1))), 0);
+    EXPECT_EQ(device_->presence(), Presence::here);
+    EXPECT_FALSE(has_events());
     die();
+    EXPECT_TRUE(has_events()) << "though nobody calls";
     const auto begun = std::chrono::steady_clock::now();
     EXPECT_EQ(code(read32(0)), ECONNRESET);
-    EXPECT_EQ(code(device_->reset()), ECONNRESET);
-    EXPECT_EQ(code(device_->service()), ECONNRESET);
+    EXPECT_EQ(device_->presence(), Presence::lost);
+    EXPECT_TRUE(has_events()) << "though that call has met it";
+    EXPECT_EQ(code(device_->reset()), ENODEV);
+    EXPECT_EQ(device_->service(), Presence::lost);
     EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(1));
-    EXPECT_FALSE(device_->connected());
-    EXPECT_EQ(device_->events_fd(), -1);
-    EXPECT_EQ(event.take(), 1U);
-    EXPECT_EQ(code(device_->interrupts().disable(Irq::request)), 0);
+    EXPECT_EQ(code(device_->interrupts().disable(Irq::msix)), 0);
+}
+
+TEST_F(ServedDevice, leaves_nothing_to_read_where_it_was_mapped) {
+    auto io = device::RegionIo::create(*device_, Region::bar2).value();
+    io->write(page, 4, 0x12345678);
+    EXPECT_EQ(io->read(page, 4), 0x12345678U);
+    die();
+    EXPECT_EQ(device_->service(), Presence::lost);
+    EXPECT_EQ(io->read(page, 4), 0xffffffffU);
+    EXPECT_EQ(io->pointer(page, 4), nullptr);
+    engine_ = std::make_unique<CopyEngine>();
+    serve();
+    ASSERT_EQ(code(device_->reset()), 0);
+    ASSERT_EQ(code(io->map_again()), 0);
+    EXPECT_EQ(io->read(page, 4), 0U) << "the other server's";
+}
+
+TEST_F(ServedDevice, is_gone_for_good_when_it_came_as_a_socket) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    UniqueFd ours(ends[0]);
+    CopyEngine engine;
+    auto server = serve::Server::adopt(engine.device(), UniqueFd(ends[1])).value();
+    std::optional<Pumper> pumper(*server);
+    auto device = device::connect(std::move(ours), "pair").value();
+    pumper.reset();
+    server.reset();
+    EXPECT_EQ(device->service(), Presence::gone);
+    EXPECT_EQ(code(device->reset()), ENODEV);
 }
 
 TEST_F(ServedDevice, fails_at_once_when_its_server_dies_beside_a_twin_socket) {
@@ -268,11 +306,14 @@ TEST_F(ServedDevice, connects_again_with_memory_interrupts_and_config_as_they_we
     ASSERT_TRUE(config.set_bus_master(true));
     die();
     EXPECT_EQ(code(read32(0)), ECONNRESET);
-    EXPECT_EQ(code(device_->reconnect()), ENOENT);
+    EXPECT_EQ(code(device_->reset()), ENODEV);
+    EXPECT_EQ(device_->service(), Presence::lost);
     engine_ = std::make_unique<CopyEngine>();
     serve();
-    ASSERT_EQ(code(device_->reconnect()), 0);
-    EXPECT_TRUE(device_->connected());
+    while (device_->service() != Presence::returned)
+        ASSERT_TRUE(has_events(2000));
+    ASSERT_EQ(code(device_->reset()), 0);
+    EXPECT_EQ(device_->service(), Presence::here);
     EXPECT_EQ(config.read16(4).value() & 4, 4);
     EXPECT_EQ(engine_->device().config_image().bytes()[4] & 4, 4);
     memory.span()[0] = std::byte{0x42};
@@ -292,8 +333,8 @@ TEST_F(ServedDevice, does_not_go_on_with_another_device) {
     engine_ = std::make_unique<CopyEngine>(0x5678);
     serve();
     EXPECT_EQ(code(read32(0)), ECONNRESET);
-    EXPECT_EQ(code(device_->reconnect()), ESTALE);
-    EXPECT_FALSE(device_->connected());
+    EXPECT_EQ(code(device_->reset()), ESTALE);
+    EXPECT_EQ(device_->presence(), Presence::lost);
 }
 
 TEST_F(ServedDevice, replaces_a_dead_servers_socket_and_no_live_ones) {

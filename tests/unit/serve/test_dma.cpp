@@ -56,7 +56,7 @@ class Dma : public ::testing::TestWithParam<Way> {
     CopyEngine engine_;
     std::unique_ptr<serve::Server> server_;
     std::optional<Pumper> pumper_;
-    std::unique_ptr<device::RemoteDevice> device_;
+    std::unique_ptr<device::Device> device_;
 };
 
 TEST_P(Dma, copies_within_and_across_mappings) {

@@ -34,6 +34,14 @@ struct Identity {
     int numa_node = -1;           ///< −1: not known
 };
 
+/// Whether a device answers. One that another process serves may end with that process, and be there again.
+enum class Presence : std::uint8_t {
+    here,
+    lost,     ///< whoever served it has ended; another one may serve it later
+    returned, ///< somebody serves there again, whom Device::reset() takes
+    gone,     ///< lost for good
+};
+
 /// A counter of a model's own.
 struct Statistic {
     std::string name; ///< "frames_in"
@@ -84,8 +92,21 @@ class Device {
     virtual Interrupts& interrupts() noexcept = 0;
 
     /// Resets the function; config space, BARs included, is as before afterwards, interrupts stay configured.
-    /// EOPNOTSUPP: it cannot be. EAGAIN: somebody else holds it; try again.
+    /// A device that was lost is connected to anew, with the memory that is mapped in space(); its regions
+    /// are to be mapped again then.
+    /// EOPNOTSUPP: it cannot be. EAGAIN: somebody else holds it; try again. ENODEV: it was lost, and nobody
+    /// serves it. ESTALE: another device is served there now.
     virtual Result<> reset() = 0;
+
+    /// Readable when service() has something to do; −1: never. Constant.
+    virtual int events_fd() const noexcept { return -1; }
+
+    /// Does what there is to do for a device in another process, without blocking: answers what its server
+    /// asks, sees that it has ended, and looks every 50 ms whether there is another one.
+    virtual Presence service() { return presence(); }
+
+    /// As it was seen last. Whether it is `here`, any thread may ask.
+    virtual Presence presence() const noexcept { return Presence::here; }
 
     /// What the device may reach. Never null; shared with every device that was opened into it.
     const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }

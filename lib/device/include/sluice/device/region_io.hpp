@@ -14,13 +14,17 @@
 namespace sluice::inline v1::device {
 
 /// All of a region: mapped where the device lets it be mapped, by Device::read and write elsewhere. So a
-/// driver that takes its registers from here runs on every transport. Reads that fail give all ones; writes
-/// that fail are lost. Keeps the mappings; the device outlives it. Threading: mapped parts any thread, the
-/// rest as the device.
+/// driver that takes its registers from here runs on every transport. Reads that fail give all ones, and so
+/// do all of a device that is not there; writes that fail are lost. Keeps the mappings; the device outlives
+/// it. Threading: mapped parts any thread, the rest as the device.
 class RegionIo final : public reg::Io {
   public:
     /// EINVAL: no such region.
     static Result<std::unique_ptr<RegionIo>> create(Device& device, Region region);
+
+    /// After Device::reset(): takes new mappings. Nobody uses the region meanwhile, nor pointers from before
+    /// afterwards.
+    Result<> map_again();
 
     std::size_t size() const noexcept override { return size_; }
     std::uint64_t read(std::size_t offset, unsigned width) noexcept override;
@@ -34,7 +38,7 @@ class RegionIo final : public reg::Io {
         reg::MappedIo io;
     };
 
-    RegionIo(Device& device, Region region, std::vector<Piece> pieces) noexcept;
+    RegionIo(Device& device, Region region) noexcept;
     Piece* holding(std::size_t offset, unsigned width) noexcept;
 
     Device& device_;

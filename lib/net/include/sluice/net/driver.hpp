@@ -111,11 +111,11 @@ class Driver {
     /// accumulated.
     virtual void stats(Stats& stats, std::vector<XStat>* extended) = 0;
 
-    /// 9. A descriptor (eventfd or epoll) that is readable when service() has something to do; constant from
-    /// open to close. −1: never.
+    /// 9. A descriptor (eventfd or epoll) that is readable when service() has something to do, or the device
+    /// has (Device::events_fd); constant from open to close. −1: never.
     virtual int events_fd() const noexcept = 0;
 
-    /// 10. Handles what made events_fd() readable.
+    /// 10. Handles what made events_fd() readable. What the device had to do is done.
     /// Guarantees: bounded, does not block; afterwards events_fd() is not readable unless something new came.
     virtual Events service() = 0;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// \file
-/// What a transport waits on whose device lives in another process.
+/// What is waited on of a device that lives in another process.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 #include <sluice/base/error.hpp>
 #include <sluice/base/unique_fd.hpp>
 
-namespace sluice::inline v1::virtio {
+namespace sluice::inline v1 {
 
 /// Sockets, and a timer for looking whether a peer that is gone is there again, behind one descriptor.
 class Watch {
@@ -33,4 +33,4 @@ class Watch {
     UniqueFd timer_;
 };
 
-} // namespace sluice::inline v1::virtio
+} // namespace sluice::inline v1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "watch.hpp"
+#include <sluice/base/watch.hpp>
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace sluice::inline v1::virtio {
+namespace sluice::inline v1 {
 
 Result<Watch> Watch::create(const std::string& name) {
     Watch made;
@@ -46,4 +46,4 @@ bool Watch::due() noexcept {
     return ::read(timer_.get(), &expirations, sizeof expirations) == sizeof expirations;
 }
 
-} // namespace sluice::inline v1::virtio
+} // namespace sluice::inline v1
