@@ -191,7 +191,7 @@ class SplitRing : public RingBase {
     /// Gives a chain back, with `length` bytes written. The driver sees it after flush(), and with it all
     /// others since the last one, at once.
     void use(const Chain& chain, std::uint32_t length) noexcept {
-        std::byte* const element = memory_.device + 4 + 8U * (used_++ & (memory_.size - 1U));
+        std::byte* const element = memory_.device + 4 + std::size_t{8} * (used_++ & (memory_.size - 1U));
         store<std::uint64_t>(element, std::uint64_t{length} << 32 | chain.id);
     }
     /// Gives back several that were read, in the order in which they were made available, by one element.
