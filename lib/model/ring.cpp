@@ -72,7 +72,7 @@ Take SplitRing::take(Memory& memory, Buffers& buffers, Chain& chain) noexcept {
         }
     }
     chain.first = static_cast<std::uint32_t>(buffers.size());
-    chain.id = load<std::uint16_t>(memory_.driver + 4 + 2U * (next_ & (memory_.size - 1U)));
+    chain.id = load<std::uint16_t>(memory_.driver + 4 + std::size_t{2} * (next_ & (memory_.size - 1U)));
     std::uint16_t at = chain.id;
     for (chain.descriptors = 1;; ++chain.descriptors) {
         if (at >= memory_.size)
