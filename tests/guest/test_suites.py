@@ -54,7 +54,10 @@ class Suites(unittest.TestCase):
     def test_a_served_device_is_reached_by_its_socket(self):
         devices = topology.Devices("/run")
         devices.add("vfio_user", "e1000e")
-        self.assertEqual(list(devices.served), ["/run/nic4", "/run/nic5"])
+        devices.add("vhost_user", "e1000e")
+        self.assertEqual(devices.served, {"vfio-user": ["/run/nic4", "/run/nic5"], "vhost-user": ["/run/nic6", "/run/nic7"]})
+        self.assertIn("socket,id=nic6,path=/run/nic6", devices.arguments)
+        self.assertTrue(any(word.endswith(",bus=port7,netdev=net7") for word in devices.arguments))
         self.assertTrue(any('"driver": "vfio-user-pci", "socket": {"type": "unix", "path": "/run/nic5"}' in word for word in devices.arguments))
 
     def test_a_device_beside_another_shares_its_slot(self):

@@ -84,6 +84,7 @@ class Guest:
         self.console_tail = collections.deque(maxlen=60)
         self.pid_path = None   # where all of a run's are: another guest's process stops this one while it measures
         self.processes, self.selector = [], selectors.DefaultSelector()
+        self.softnics = {}   # a process for each protocol
         self.buffers, self.pending, self.wires = {}, collections.deque(), {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-guest."))
         self.devices = topology.Devices(self.folder)
@@ -108,7 +109,8 @@ class Guest:
         kernel = cache.Kernel(self.config.kernel)
         initramfs.build(kernel, self.folder / "initramfs")
         self.start_virtiofsd()
-        self.softnic = self.start_softnic()
+        for protocol, paths in self.devices.served.items():
+            self.softnics[protocol] = self.start_softnic(protocol, paths)
         program, environment = cache.qemu_command(self.config.qemu)
         self.console_path.parent.mkdir(parents=True, exist_ok=True)
         self.console_log = open(self.console_path, "ab", buffering=0)
@@ -139,22 +141,20 @@ class Guest:
                 stdout=log, stderr=log))
         wait_for(path.exists, "virtiofsd", lambda: (self.folder / "virtiofsd.log").read_text())
 
-    def start_softnic(self):
-        """Serves the devices of the topology that are in another process; prints into softnic_log. None: there are none."""
-        if not self.devices.served:
-            return None
+    def start_softnic(self, protocol, paths):
+        """Serves soft NICs on a cable at these sockets; prints into softnic_log."""
         if not SOFTNIC.exists():
             raise LabError(f"{SOFTNIC} is not built: './run build'")
-        with open(self.softnic_log, "wb") as log:
-            process = children.start([str(SOFTNIC), *(word for path, uri in self.devices.served.items() for word in ("--device", uri, "--socket", path))],
+        with open(self.softnic_log(protocol), "wb") as log:
+            process = children.start([str(SOFTNIC), "--protocol", protocol,
+                                      *(word for path in paths for word in ("--device", topology.SOFT_NIC, "--socket", path))],
                                      stdout=log, stderr=log)
         self.processes.append(process)
-        wait_for(lambda: all(os.path.exists(path) for path in self.devices.served), "sluice-softnic", self.softnic_log.read_text)
+        wait_for(lambda: all(os.path.exists(path) for path in paths), "sluice-softnic", self.softnic_log(protocol).read_text)
         return process
 
-    @property
-    def softnic_log(self):
-        return self.folder / "softnic.log"
+    def softnic_log(self, protocol):
+        return self.folder / f"softnic-{protocol}.log"
 
     def arguments(self, kernel):
         options = dict(option.split("=", 1) for option in self.config.options)

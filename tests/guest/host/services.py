@@ -6,7 +6,7 @@
     alone                 from now on no other guest runs, until `together` or the suite's end: the suite measures
     undisturbed           from now on no other guest stops this one, until the same: the suite has deadlines, or interrupts that must not be lost
     together              the other guests go on, and may stop this one
-    softnic               the statistics of sluice-softnic, which serves the topology's devices
+    softnic PROTOCOL      the statistics of sluice-softnic, which serves the topology's devices by this protocol
     counts RANGE…         what the counting plugin wrote since it was last asked (suites that declare count=on), and the distinct lines by the
                           kind of memory; RANGE is KIND,FIRST,SIZE,STRIDE,COUNT (apps/perf/subject/layout.hpp)
 """
@@ -77,13 +77,14 @@ class Services:
         by_kind = counted.by_kind([line for line in new if line.startswith("line ")], rest.split())
         self.answer([f"{line} {by_kind}" for line in new if line.startswith("region=")])
 
-    def softnic(self, _job, _rest):
+    def softnic(self, _job, protocol):
         """Three lines a device, printed on SIGUSR1."""
-        before = self.guest.softnic_log.read_text().splitlines()
-        self.guest.softnic.send_signal(signal.SIGUSR1)
-        wanted = len(before) + 3 * len(self.guest.devices.served)
-        machine.wait_for(lambda: len(self.guest.softnic_log.read_text().splitlines()) >= wanted, "sluice-softnic", lambda: "no statistics")
-        self.answer(self.guest.softnic_log.read_text().splitlines()[len(before):])
+        log = self.guest.softnic_log(protocol)
+        before = log.read_text().splitlines()
+        self.guest.softnics[protocol].send_signal(signal.SIGUSR1)
+        wanted = len(before) + 3 * len(self.guest.devices.served[protocol])
+        machine.wait_for(lambda: len(log.read_text().splitlines()) >= wanted, "sluice-softnic", lambda: "no statistics")
+        self.answer(log.read_text().splitlines()[len(before):])
 
     def frames(self, job, rest):
         key = (job.suite.topology, job.model)

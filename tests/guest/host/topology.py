@@ -18,6 +18,10 @@ MODELS = {
 }
 # The guest kernel's own NIC: not behind the IOMMU, where virtio is half as fast and loses frames with a long ring.
 KERNEL_NIC = "virtio-net-pci,disable-legacy=on,romfile=,rx_queue_size=1024"
+# The soft NICs of another process, on a cable between them: whole devices by vfio-user, or the rings of QEMU's by vhost-user.
+SOFT_NIC = "soft:virtio?backend=pair&peer=cable&packed=1&queues=4"
+SOFT_NIC_QUEUES = 4
+VHOST_NIC = f"virtio-net-pci,disable-legacy=on,romfile=,packed=on,mq=on,vectors={2 * SOFT_NIC_QUEUES + 2}"
 WHOLE_BURSTS = ",ioeventfd=off,tx=timer"
 QEMU10_ONLY = {"igb"}
 
@@ -29,7 +33,7 @@ class Role:
     beside: str = ""      # a role before this one: this is function 1 of its slot, and they share an IOMMU group
     wire: str = ""        # roles of one machine on the same wire share a hub; "host" is a socket to a host process
     needs: tuple = ()     # arguments of QEMU that must stand before the device's
-    served: str = ""      # a soft NIC that sluice-softnic makes of this URI on the host, and QEMU 11 reaches by vfio-user
+    served: str = ""      # a soft NIC's, which sluice-softnic serves on the host by this protocol: vfio-user (QEMU 11) or vhost-user
 
 
 TOPOLOGIES = {
@@ -66,8 +70,9 @@ TOPOLOGIES = {
                     for name, model, options in (("e1000e", "e1000e", ""), ("e1000", "e1000", ""),
                                                  ("virtio", "virtio", WHOLE_BURSTS), ("plain", "virtio", WHOLE_BURSTS + ",mrg_rxbuf=off"))
                     for end in ("left", "right")),
-    # a cable between two soft NICs in another process, which the guest's kernel drives
-    "vfio_user": tuple(Role(end, served="soft:virtio?backend=pair&peer=cable&packed=1&queues=4") for end in ("left", "right")),
+    # what the guest's kernel drives: two soft NICs, or QEMU's own NICs with their rings
+    "vfio_user": tuple(Role(end, served="vfio-user") for end in ("left", "right")),
+    "vhost_user": tuple(Role(end, VHOST_NIC, served="vhost-user") for end in ("left", "right")),
     "none": (),
 }
 
@@ -104,11 +109,15 @@ class Devices:
         netdev = ""
         if role.served:
             path = f"{self.run_folder}/nic{slot}"
-            self.served[path] = role.served
-            self.arguments += ["-device", json.dumps({"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path},
-                                                      "id": f"dev{slot}", "bus": f"port{slot}"})]
-            return
-        if role.wire == "host":
+            self.served.setdefault(role.served, []).append(path)
+            if role.served == "vfio-user":
+                self.arguments += ["-device", json.dumps({"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path},
+                                                          "id": f"dev{slot}", "bus": f"port{slot}"})]
+                return
+            self.arguments += ["-chardev", f"socket,id=nic{slot},path={path}",
+                               "-netdev", f"vhost-user,id=net{slot},chardev=nic{slot},queues={SOFT_NIC_QUEUES}"]
+            netdev = f",netdev=net{slot}"
+        elif role.wire == "host":
             path = f"{self.run_folder}/net{slot}"
             self.sockets.setdefault(key, {})[role.name] = path
             self.arguments += ["-netdev", f"stream,id=net{slot},server=on,addr.type=unix,addr.path={path}"]
