@@ -34,7 +34,7 @@ BackEnd::BackEnd(UniqueFd socket, Rings& rings, int wake)
     : channel_(std::move(socket))
     , device_(rings)
     , wake_(wake)
-    , rings_(2U * rings.pairs()) {}
+    , rings_(2 * std::size_t{rings.pairs()}) {}
 
 BackEnd::~BackEnd() {
     stop_all();
