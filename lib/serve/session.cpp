@@ -240,7 +240,7 @@ void Session::version(const Message& message, Answer& answer) {
     }
     ours.minor = both->minor;
     answer.bytes = encode(ours);
-    agreed_ = std::move(*both);
+    agreed_ = *both;
 }
 
 void Session::device_info(Answer& answer) {

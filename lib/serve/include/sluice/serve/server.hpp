@@ -42,7 +42,7 @@ struct ServerStatistics {
     std::uint64_t dropped = 0;  ///< clients whose connection this side ended
 };
 
-class Session;
+class Session; // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
 /// One device for one client after another. Config space is mediated by the device's own engine, regions are
 /// trapped and, where the device has a file for them, mapped; interrupts go to the client's eventfds; the
