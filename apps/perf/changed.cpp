@@ -53,8 +53,8 @@ std::optional<std::vector<std::string>> changed_between(const fs::path& base, co
 
 Touched touched_by(std::span<const std::string> paths) {
     constexpr std::string_view drivers = "drivers/net/";
-    constexpr std::array<std::string_view, 5> built{"drivers/", "lib/", "apps/perf/", "apps/meson.build",
-                                                    "meson"};
+    constexpr std::array<std::string_view, 6> built{
+        "drivers/", "lib/", "apps/perf/subject/", "apps/perf/scenarios", "apps/perf/wildcard", "meson"};
     Touched touched;
     for (std::string_view path : paths) {
         if (path.ends_with(".md") ||

@@ -23,8 +23,7 @@ void add_scenarios(CLI::App& command, Options& options) {
 }
 
 void add_time(CLI::App& command, Options& options) {
-    command.add_option("--budget", options.budget, "seconds for each scenario's time")
-        ->capture_default_str()
+    command.add_option("--budget", options.budget, "seconds for each scenario's time (60; gate: 40)")
         ->check(CLI::PositiveNumber);
     command.add_option("--rounds", options.rounds, "most rounds of a scenario")
         ->capture_default_str()
@@ -142,6 +141,8 @@ Parsed parse_options(int argc, const char* const* argv) {
     }
     options.command = app.get_subcommands().front()->get_name();
     options.noisy_passes = noisy == "pass";
+    if (options.budget == 0) // two scenarios and the counts of a driver in two minutes
+        options.budget = options.command == "gate" ? 40 : 60;
     if (options.make.empty())
         options.make = "ninja -C '" + options.build.string() + "'";
     return parsed;

@@ -23,7 +23,7 @@ struct Options {
     bool show_history = false;
     bool tighten = false, accept = false; ///< record: counts become budgets
     bool step = false;                    ///< bisect: one step of git's
-    double budget = 60;                   ///< seconds a scenario
+    double budget = 0;                    ///< seconds a scenario
     std::uint32_t rounds = 200;           ///< at most
     double margin = 0;                    ///< 0: the scenario's own
     std::uint64_t seed = MedianBootstrap::default_seed;
