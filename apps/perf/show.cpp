@@ -86,19 +86,28 @@ Result<Kept> read_input(const std::filesystem::path& path) {
     return kept;
 }
 
+/// One word of a shell's.
+std::string shell_word(std::string_view text) {
+    std::string word = "'";
+    for (const char one : text)
+        word += one == '\'' ? "'\\''" : std::string(1, one);
+    return word + "'";
+}
+
 // `bisect` again, as the step that git runs.
 std::string step_command(const Options& options) {
     std::error_code code;
     auto program = std::filesystem::read_symlink("/proc/self/exe", code);
     std::string text = fmt::format(
-        "'{}' bisect x --step --base '{}' --build '{}' --make \"{}\" --budget {} --rounds {}",
-        program.string(), std::filesystem::absolute(options.base).string(),
-        std::filesystem::absolute(options.build).string(), options.make, options.budget, options.rounds);
+        "{} bisect x --step --base {} --build {} --make {} --budget {} --rounds {}",
+        shell_word(program.string()), shell_word(std::filesystem::absolute(options.base).string()),
+        shell_word(std::filesystem::absolute(options.build).string()), shell_word(options.make),
+        options.budget, options.rounds);
     text += options.time ? " --time" : " --counts";
     if (options.margin > 0)
         text += fmt::format(" --margin {}", options.margin);
     for (const auto& one : options.scenarios)
-        text += fmt::format(" --scenario '{}'", one);
+        text += " --scenario " + shell_word(one);
     return text;
 }
 

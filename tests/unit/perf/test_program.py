@@ -19,6 +19,7 @@ SUBJECT = """#!/bin/sh
 here=$(dirname "$0")
 [ ! -e "$here/broken" ] || { cat "$here/broken" >&2; exit 2; }
 [ "$1" != --list ] || { cat "$here/list"; exit 0; }
+[ "$1" != --built-by ] || { cat "$here/built-by"; exit 0; }
 read -r n < "$here/turn"; echo $((n + 1)) > "$here/turn"
 read -r cost noise < "$here/cost"
 awk -v n="$n" -v cost="$cost" -v noise="$noise" 'BEGIN {
@@ -26,6 +27,35 @@ awk -v n="$n" -v cost="$cost" -v noise="$noise" 'BEGIN {
     for (i = 0; i < 9; ++i) printf "%s%.6f", i ? "," : "", cost * (1 + noise * ((n * 7919) % 13 - 6) + 0.0001 * i)
     print "]}" }'
 """
+
+
+# In place of what counts: as many instructions a packet as the file "cost" says, and one doorbell a burst.
+VALGRIND = """#!/bin/sh
+for word; do
+    case $word in
+    --callgrind-out-file=*) out=${word#*=} ;;
+    */sluice-perf-subject) read -r cost noise < "${word%/*}/cost" ;;
+    esac
+done
+printf 'events: Ir Dr Dw\\nfn=(1) send\\n16 %d 2 1\\ntotals: %d 2 1\\n' "$cost" "$cost" > "$out"
+echo '{"packets": 1, "bursts": 1}'
+"""
+QEMU = """#!/bin/sh
+for word; do
+    case $word in *,out=*) out=${word#*,out=}; out=${out%%,*} ;; esac
+    [ "$last" != --layout ] || layout=$word
+    last=$word
+done
+echo 'region=1 times=1 instructions=1 watched=0 device_writes=1' > "$out"
+echo 'range mbuf0 1000 40 100 4' > "$layout"
+echo '{"packets": 1, "bursts": 1}'
+"""
+
+
+def write_program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 def make_build(root, name, cost=10, noise=0.001, dpdk="22.11.11"):
@@ -38,9 +68,8 @@ def make_build(root, name, cost=10, noise=0.001, dpdk="22.11.11"):
     (info / "intro-targets.json").write_text("[]")
     (info / "intro-buildoptions.json").write_text('[{"name": "buildtype", "value": "debugoptimized"}]')
     (info / "intro-dependencies.json").write_text(json.dumps([{"name": "libdpdk", "version": dpdk}]))
-    program = subject / "sluice-perf-subject"
-    program.write_text(SUBJECT)
-    program.chmod(0o755)
+    write_program(subject / "sluice-perf-subject", SUBJECT)
+    (subject / "built-by").write_text("some compiler\n")
     (subject / "turn").write_text("1\n")
     (subject / "cost").write_text(f"{cost} {noise}\n")
     (subject / "list").write_text(json.dumps([
@@ -63,9 +92,10 @@ class Program(unittest.TestCase):
         self.a = make_build(self.root, "a")
         self.virtio = ["--scenario", "virtio*", "--time", "--budget", "20", "--rounds", "20"]
 
-    def perf(self, *words):
-        return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=100,
-                              env={**os.environ, "SLUICE_PERF_DATABASE": str(self.database)}, cwd=self.root)
+    def perf(self, *words, tree=None):
+        path = f"{self.root / 'tools'}:{os.environ['PATH']}"
+        return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=200,
+                              env={**os.environ, "SLUICE_PERF_DATABASE": str(self.database), "PATH": path}, cwd=tree or self.root)
 
     def compare(self, b, *words):
         return self.perf("compare", self.a, b, *self.virtio, *words)
@@ -202,23 +232,74 @@ class Program(unittest.TestCase):
         self.assertGreaterEqual(rounds, turns // 3 - 1)
         self.assertIn("ended before its end", self.perf("show", "--history").stdout)
 
-    def test_bisect_finds_the_commit(self):
+    def bisect(self, *words):
+        """Over seven commits: what the sixth says is the first bad one; two between do not build."""
         tree = self.root / "tree"
         tree.mkdir()
         git(tree, "init", "-q")
         commits = []
-        for cost in (10, 10, 10, 11, 11):
+        for cost in (10, 10, 10, "broken", "broken", 10, 11, 11):
             (tree / "cost").write_text(f"{cost} 0.001\n")
             (tree / "more").write_text(str(len(commits)))
             git(tree, "add", ".")
             git(tree, "commit", "-qm", f"cost {cost}")
             commits.append(git(tree, "rev-parse", "HEAD"))
-        b = make_build(self.root, "b")
-        make = f"cp {tree}/cost {b}/apps/perf/subject/cost"
-        done = subprocess.run([PROGRAM, "bisect", commits[0], "--base", str(self.a), "--build", str(b), "--make", make, *self.virtio],
-                              cwd=tree, capture_output=True, text=True, timeout=200)
+        b = make_build(self.root, "b's")
+        make = f"""! grep -q "broken" {tree}/cost && cp {tree}/cost "{b}/apps/perf/subject/cost" """
+        done = self.perf("bisect", commits[0], "--base", self.a, "--build", b, "--make", make, *words, tree=tree)
+        return done, commits[6], tree
+
+    def test_bisect_finds_the_commit_by_time(self):
+        done, first, _ = self.bisect(*self.virtio)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(f"{commits[3]} is the first bad commit", done.stdout)
+        self.assertIn(f"{first} is the first bad commit", done.stdout)
+
+    def test_bisect_finds_the_commit_by_counts_and_leaves_the_tree_as_it_was(self):
+        self.make_counters()
+        done, first, tree = self.bisect("--counts", "--scenario", "virtio*")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{first} is the first bad commit", done.stdout)
+        self.assertEqual(git(tree, "log", "-1", "--format=%s", "HEAD"), "cost 11")
+        self.assertEqual(git(tree, "status", "--porcelain"), "")
+
+    def make_counters(self):
+        write_program(self.root / "tools/valgrind", VALGRIND)
+        write_program(self.root / "tools/qemu-x86_64", QEMU)
+
+    def test_counts_become_budgets_and_are_gated_by_them(self):
+        self.make_counters()
+        file = self.root / "apps/perf/budgets.json"
+        file.parent.mkdir(parents=True)
+        file.write_text('{"format": 1, "built_by": "some compiler", "scenarios": {}}')
+        cost = self.a / "apps/perf/subject/cost"
+
+        def gate(now, status, *words):
+            cost.write_text(f"{now} 0\n")
+            done = self.perf("gate", self.a, "--counts", *words)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            return done.stdout + done.stderr
+
+        def record(how, status=0):
+            done = self.perf("record", self.a, "--counts", "--scenario", "virtio*", how)
+            self.assertEqual(done.returncode, status, done.stderr)
+            budgets = json.loads(file.read_text())["scenarios"]
+            return budgets and budgets["virtio-split/avx2/fwd/64/b32/r256"]["instructions"]
+
+        self.assertIn("has no budget: add one", gate(10, 2))
+        self.assertEqual(record("--tighten"), 10)
+        self.assertIn("12 same; exit 0", gate(10, 0))
+        self.assertRegex(gate(11, 1), r"instructions +regressed .*\n +1 a packet above its budget of 10\n +\+1\.000  send\n")
+        self.assertEqual(record("--tighten"), 10)
+        self.assertEqual(record("--accept"), 11)
+        self.assertIn("tighten the file", gate(9, 0))
+        self.assertEqual(record("--tighten"), 9)
+        (self.a / "apps/perf/subject/built-by").write_text("another compiler\n")
+        self.assertIn("budgets are of some compiler, this build is of another compiler", gate(8, 2))
+        self.assertEqual(record("--tighten", status=2), 9)
+        # Then the build before stands in.
+        before = make_build(self.root, "before", cost=8)
+        self.assertIn("12 same; exit 0", gate(8, 0, "--base", before))
+        self.assertIn("1 regressed, 11 same; exit 1", gate(9, 1, "--base", before))
 
     def test_bisect_step_skips_what_is_too_noisy_or_does_not_build(self):
         b = make_build(self.root, "b", noise=0.05)
