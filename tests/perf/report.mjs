@@ -43,11 +43,13 @@ async function look(width, height, scheme) {
   assert.match(await text(page.locator("#history")), /pending at/);
   const drawn = await page.evaluate(() => [...document.querySelectorAll("canvas")].map((node) => {
     const chart = window.Chart.getChart(node);
-    return { sets: chart.data.datasets.length, x: chart.scales.x.type, y: chart.scales.y.type, changes: (chart.options.plugins.changes?.list || []).length };
+    return { sets: chart.data.datasets.length, x: chart.scales.x.type, y: chart.scales.y.type,
+      ticks: [chart.scales.x, chart.scales.y].map((axis) => axis.ticks.map((tick) => tick.label)), changes: (chart.options.plugins.changes?.list || []).length };
   }));
   assert.ok(drawn.some((one) => one.sets === 3 && one.changes === 1), "a band and a change point");
   const percentiles = drawn.filter((one) => one.x === "logarithmic");
   assert.ok(percentiles.length > 0 && percentiles.every((one) => one.y === "logarithmic"), "percentiles on log axes");
+  assert.deepEqual(percentiles[0].ticks, [["p50", "p90", "p99", "p99.9", "max"], ["10", "20", "50"]], "round figures on both");
   const commands = await page.locator("article, #history figure, #distributions figure").evaluateAll((nodes) => nodes.map((node) => node.querySelectorAll("code").length));
   assert.ok(commands.length > 6 && commands.every((count) => count > 0), "a command behind each figure");
   const page_colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

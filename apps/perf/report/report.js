@@ -149,7 +149,7 @@
     const values = one.points.map((point) => point.value);
     const band = (at) => one.points.map((point) => (point.interval ? point.interval[at] : null));
     const sets = [{ label: one.exact ? "count" : "ratio", data: values, borderColor: colour("series"), borderWidth: 1.5,
-      pointRadius: values.length > 80 ? 0 : 2.5, pointBackgroundColor: colour("series"), stepped: one.exact ? "after" : false }];
+      pointRadius: values.length > 80 ? 0 : 2.5, pointBackgroundColor: colour("series"), stepped: one.exact ? "before" : false }];
     if (one.points.some((point) => point.interval)) {
       const edge = { borderColor: "transparent", pointRadius: 0, backgroundColor: colour("series") + "33" };
       sets.push({ ...edge, label: "low", data: band(0), fill: false }, { ...edge, label: "high", data: band(1), fill: "-1" });
@@ -187,10 +187,20 @@
       section.append(element("p", `${data.series.length - most} more series: sluice-perf show --history`, "soft"));
   }
 
+  // 1, 2 and 5 of each decade; where there is one of them at most, the ends too.
+  function logTicks(axis) {
+    const round = [];
+    for (let decade = 10 ** Math.floor(Math.log10(axis.min)); decade <= axis.max; decade *= 10)
+      for (const one of [1, 2, 5])
+        if (one * decade >= axis.min && one * decade <= axis.max) round.push(one * decade);
+    axis.ticks = (round.length > 1 ? round : [axis.min, ...round, axis.max]).map((value) => ({ value }));
+  }
+
   // x is 1/(1-p) on a log axis, so that 99 and 99.9 stand apart; the maximum stands at ten times the last.
   const nines = (p, count) => 1 / Math.max(1 - p / 100, 1 / (10 * Math.max(count, 100)));
   function percentileChart(arms) {
     const tints = ["series", "third", "other"];
+    const last = Math.max(...arms.map((arm) => nines(100, arm.samples)));
     return {
       type: "line",
       data: { datasets: arms.map((arm, i) => ({ label: arm.arm || arm.metric, borderColor: colour(tints[i % 3]), borderWidth: 1.5,
@@ -199,12 +209,12 @@
       options: {
         animation: false, maintainAspectRatio: false,
         scales: axes({
-          x: { type: "logarithmic", min: 1, afterBuildTicks: (axis) => {
-            axis.ticks = [1, 2, 10, 100, 1000].filter((one) => one <= axis.max).map((value) => ({ value }));
-          }, ticks: { color: colour("soft"), callback: (value) => "p" + short(100 - 100 / value) } },
-          y: { type: "logarithmic", min: 0.9 * Math.min(...arms.map((arm) => arm.percentiles[0][1]).filter((value) => value > 0)),
+          x: { type: "logarithmic", min: 1, max: last, afterBuildTicks: (axis) => {
+            axis.ticks = [...[2, 10, 100, 1000].filter((one) => 2 * one < last), last].map((value) => ({ value }));
+          }, ticks: { color: colour("soft"), maxRotation: 0, callback: (value) => value === last ? "max" : "p" + short(100 - 100 / value) } },
+          y: { type: "logarithmic", afterBuildTicks: logTicks, min: 0.9 * Math.min(...arms.map((arm) => arm.percentiles[0][1]).filter((value) => value > 0)),
                title: { display: true, text: arms[0].unit, color: colour("soft") },
-               ticks: { color: colour("soft"), callback: (value) => short(value), maxTicksLimit: 7 } },
+               ticks: { color: colour("soft"), callback: (value) => Number(value.toPrecision(3)).toString() } },
         }),
         plugins: { legend: { labels: { color: colour("text"), boxWidth: 12 } },
           tooltip: { callbacks: { title: (items) => "p" + items[0].raw.p, label: (item) => `${item.dataset.label}: ${short(item.raw.y)}` } } },
