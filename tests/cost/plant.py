@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 
+BURST = 32   # frames a doorbell, in the scenarios that are planted into
 ANCHOR = "        publish();\n"
 SUBJECT = "apps/perf/subject/sluice-perf-subject"
 

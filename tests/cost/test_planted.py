@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-from plant import Tree
+from plant import BURST, Tree
 
-BURST = 32
 PLANTS = {
     # name: (what stands at the doorbell, metric, how much more)
     "instruction": (f'        asm volatile(".rept {BURST}\\n\\tnop\\n\\t.endr");\n', "instructions", 1.0),
