@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // DMA and interrupts of QEMU's edu device. QEMU, docs/specs/edu.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include <sluice/base/unique_fd.hpp>
 #include <sluice/config/space.hpp>
 #include <sluice/reg/register.hpp>
 
@@ -36,7 +40,14 @@ class Edu : public OpenDevice {
   protected:
     void SetUp() override {
         OpenDevice::SetUp();
-        memory_ = Mapping::anonymous(page).value();
+        file_ = UniqueFd(::memfd_create("edu", MFD_CLOEXEC));
+        ASSERT_EQ(::ftruncate(file_.get(), page), 0);
+        memory_ = Mapping::shared(file_.get(), page, 0, PROT_READ | PROT_WRITE).value();
+    }
+
+    /// With its file, which a device in another process needs.
+    Result<> map(DmaAccess access) {
+        return dev().space()->map(good, memory_.span(), access, {.fd = file_.get(), .offset = 0});
     }
 
     /// Runs one transfer; false if it does not end.
@@ -65,6 +76,7 @@ class Edu : public OpenDevice {
         return std::ranges::all_of(memory_.span(), [](std::byte byte) { return byte == std::byte{0xee}; });
     }
 
+    UniqueFd file_;
     Mapping memory_;
 };
 
@@ -74,7 +86,7 @@ TEST_F(Edu, answers_with_the_inverse) {
 }
 
 TEST_F(Edu, moves_memory_both_ways_through_a_mapped_iova) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read_write));
+    ASSERT_TRUE(map(DmaAccess::read_write));
     fill(3);
     ASSERT_TRUE(from_memory(good));
     clear();
@@ -83,7 +95,7 @@ TEST_F(Edu, moves_memory_both_ways_through_a_mapped_iova) {
 }
 
 TEST_F(Edu, reaches_nothing_at_an_unmapped_iova_and_recovers) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read_write));
+    ASSERT_TRUE(map(DmaAccess::read_write));
     fill(5);
     ASSERT_TRUE(from_memory(good));
     clear();
@@ -94,7 +106,7 @@ TEST_F(Edu, reaches_nothing_at_an_unmapped_iova_and_recovers) {
 }
 
 TEST_F(Edu, never_reaches_the_processes_own_addresses) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read_write));
+    ASSERT_TRUE(map(DmaAccess::read_write));
     fill(9);
     ASSERT_TRUE(from_memory(good));
     clear();
@@ -104,7 +116,7 @@ TEST_F(Edu, never_reaches_the_processes_own_addresses) {
 }
 
 TEST_F(Edu, reaches_memory_no_more_once_it_is_unmapped) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read_write));
+    ASSERT_TRUE(map(DmaAccess::read_write));
     fill(1);
     ASSERT_TRUE(from_memory(good));
     ASSERT_TRUE(dev().space()->unmap(good, page));
@@ -114,7 +126,7 @@ TEST_F(Edu, reaches_memory_no_more_once_it_is_unmapped) {
 }
 
 TEST_F(Edu, writes_nothing_where_it_may_only_read) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read));
+    ASSERT_TRUE(map(DmaAccess::read));
     fill(2);
     ASSERT_TRUE(from_memory(good));
     clear();
@@ -123,7 +135,7 @@ TEST_F(Edu, writes_nothing_where_it_may_only_read) {
 }
 
 TEST_F(Edu, does_no_dma_without_bus_mastering) {
-    ASSERT_TRUE(dev().space()->map(good, memory_.span(), DmaAccess::read_write));
+    ASSERT_TRUE(map(DmaAccess::read_write));
     fill(4);
     ASSERT_TRUE(from_memory(good));
     ASSERT_TRUE(dev().config().set_bus_master(false));
