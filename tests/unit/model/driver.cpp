@@ -42,14 +42,29 @@ model::Memory::Window Block::find(std::uint64_t address) noexcept {
     return {base + first, half, bytes_.data() + first, true, true};
 }
 
-SplitDriver::SplitDriver(Block& block, std::uint16_t size)
+RingDriver::RingDriver(Block& block, std::uint16_t size, bool packed)
     : block_(block)
-    , areas_(areas_for(block, size, false))
+    , areas_(areas_for(block, size, packed))
     , size_(size)
-    , chains_(size) {
+    , flags_(packed ? 2 : 0) {
+    // ids of a packed ring are not indices
     for (std::uint16_t i = 0; i < size; ++i)
-        free_.push_back(i);
+        free_.push_back(packed ? static_cast<std::uint16_t>((i * 5 + 3) % size) : i);
 }
+
+void RingDriver::want_interrupts(bool wanted) {
+    field<le16>(block_.at(areas_.driver + flags_)) = wanted ? std::uint16_t{0} : std::uint16_t{1};
+}
+bool RingDriver::doorbells_wanted() {
+    return field<le16>(block_.at(areas_.device + flags_)) == 0;
+}
+model::RingMemory RingDriver::memory() {
+    return {size_, block_.at(areas_.desc), block_.at(areas_.driver), block_.at(areas_.device)};
+}
+
+SplitDriver::SplitDriver(Block& block, std::uint16_t size)
+    : RingDriver(block, size, packed)
+    , chains_(size) {}
 
 model::SplitDesc& SplitDriver::desc(std::uint16_t index) {
     return field<model::SplitDesc>(block_.at(areas_.desc + 16ULL * index));
@@ -95,24 +110,9 @@ std::optional<UsedChain> SplitDriver::used() {
     return UsedChain{id, element[1]};
 }
 
-void SplitDriver::want_interrupts(bool wanted) {
-    field<le16>(block_.at(areas_.driver)) = wanted ? std::uint16_t{0} : std::uint16_t{1};
-}
-bool SplitDriver::doorbells_wanted() {
-    return (field<le16>(block_.at(areas_.device)) & 1) == 0;
-}
-model::RingMemory SplitDriver::memory() {
-    return {size_, block_.at(areas_.desc), block_.at(areas_.driver), block_.at(areas_.device)};
-}
-
 PackedDriver::PackedDriver(Block& block, std::uint16_t size)
-    : block_(block)
-    , areas_(areas_for(block, size, true))
-    , size_(size)
-    , lengths_(size) {
-    for (std::uint16_t i = 0; i < size; ++i)
-        free_.push_back(static_cast<std::uint16_t>((i * 5 + 3) % size)); // ids are not indices
-}
+    : RingDriver(block, size, packed)
+    , lengths_(size) {}
 
 model::PackedDesc& PackedDriver::desc(std::uint16_t index) {
     return field<model::PackedDesc>(block_.at(areas_.desc + 16ULL * index));
@@ -167,16 +167,6 @@ std::optional<UsedChain> PackedDriver::used() {
     lengths_[id] = 0;
     free_.push_back(id);
     return found;
-}
-
-void PackedDriver::want_interrupts(bool wanted) {
-    field<le16>(block_.at(areas_.driver + 2)) = wanted ? std::uint16_t{0} : std::uint16_t{1};
-}
-bool PackedDriver::doorbells_wanted() {
-    return field<le16>(block_.at(areas_.device + 2)) == 0;
-}
-model::RingMemory PackedDriver::memory() {
-    return {size_, block_.at(areas_.desc), block_.at(areas_.driver), block_.at(areas_.device)};
 }
 
 } // namespace model_test

@@ -59,7 +59,26 @@ struct Areas {
     std::uint64_t device;
 };
 
-class SplitDriver {
+/// What both kinds of ring have.
+class RingDriver {
+  public:
+    void want_interrupts(bool wanted);
+    bool doorbells_wanted();
+    model::RingMemory memory();
+    const Areas& areas() const { return areas_; }
+    std::uint16_t size() const { return size_; }
+
+  protected:
+    RingDriver(Block& block, std::uint16_t size, bool packed);
+
+    Block& block_;
+    const Areas areas_;
+    const std::uint16_t size_;
+    const std::uint64_t flags_;      ///< where they are in the areas of the driver and of the device
+    std::deque<std::uint16_t> free_; ///< indices of a split ring, ids of a packed one
+};
+
+class SplitDriver : public RingDriver {
   public:
     using Ring = model::SplitRing;
     static constexpr bool packed = false;
@@ -68,27 +87,18 @@ class SplitDriver {
     /// Publishes a chain; its id.
     std::uint16_t post(std::span<const Part> parts);
     std::optional<UsedChain> used();
-    void want_interrupts(bool wanted);
-    bool doorbells_wanted();
-    model::RingMemory memory();
-    const Areas& areas() const { return areas_; }
-    std::uint16_t size() const { return size_; }
 
     model::SplitDesc& desc(std::uint16_t index);
     void set_avail(std::uint16_t entry, std::uint16_t id);
     void set_idx(std::uint16_t idx);
 
   private:
-    Block& block_;
-    Areas areas_;
-    std::uint16_t size_;
     std::uint16_t avail_ = 0;
     std::uint16_t next_used_ = 0;
-    std::deque<std::uint16_t> free_;
     std::vector<std::vector<std::uint16_t>> chains_;
 };
 
-class PackedDriver {
+class PackedDriver : public RingDriver {
   public:
     using Ring = model::PackedRing;
     static constexpr bool packed = true;
@@ -96,23 +106,14 @@ class PackedDriver {
     PackedDriver(Block& block, std::uint16_t size);
     std::uint16_t post(std::span<const Part> parts);
     std::optional<UsedChain> used();
-    void want_interrupts(bool wanted);
-    bool doorbells_wanted();
-    model::RingMemory memory();
-    const Areas& areas() const { return areas_; }
-    std::uint16_t size() const { return size_; }
 
     model::PackedDesc& desc(std::uint16_t index);
 
   private:
-    Block& block_;
-    Areas areas_;
-    std::uint16_t size_;
     std::uint16_t next_ = 0;
     bool wrap_ = true;
     std::uint16_t used_ = 0;
     bool used_wrap_ = true;
-    std::deque<std::uint16_t> free_; ///< ids
     std::vector<std::uint16_t> lengths_;
 };
 
