@@ -111,7 +111,7 @@ struct Client {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0)
         return 0;
-    const int before = fuzz::lowest_free_fd();
+    const auto before = fuzz::open_descriptors();
     {
         const auto device = make_device();
         auto ends = socket_pair().value();
@@ -159,6 +159,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         ::close(event);
         ::close(memory);
     }
-    must_hold(fuzz::lowest_free_fd() == before);
+    must_hold(fuzz::open_descriptors() == before);
     return 0;
 }

@@ -70,7 +70,7 @@ bool drain(Channel& channel, std::uint64_t most) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0)
         return 0;
-    const int before = fuzz::lowest_free_fd();
+    const auto before = fuzz::open_descriptors();
     {
         auto ends = socket_pair();
         must_hold(ends.has_value());
@@ -94,6 +94,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         must_hold(!drain(channel, most));
         ::close(event);
     }
-    must_hold(fuzz::lowest_free_fd() == before);
+    must_hold(fuzz::open_descriptors() == before);
     return 0;
 }

@@ -17,6 +17,8 @@
 #include <sluice/vhost_user/back_end.hpp>
 #include <sluice/vhost_user/socket.hpp>
 
+#include "descriptors.hpp"
+
 using namespace sluice;
 using namespace sluice::vhost_user;
 
@@ -130,11 +132,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(fd >= 0 && ::ftruncate(fd, memory_size) == 0, "no memory");
         return fd;
     }();
-    auto pair = socket_pair();
-    if (!pair)
-        return 0;
+    const auto before = fuzz::open_descriptors();
     Device device;
     {
+        auto pair = socket_pair();
+        if (!pair)
+            return 0;
         BackEnd back(std::move(pair->first), device);
         Input input(data, size);
         std::array<int, 16> fds{};
@@ -157,5 +160,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     require(device.running == 0, "a ring outlives its connection");
+    require(fuzz::open_descriptors() == before, "a descriptor is lost");
     return 0;
 }

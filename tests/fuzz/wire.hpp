@@ -3,7 +3,6 @@
 /// Raw ends of vfio-user connections for fuzzers.
 #pragma once
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,19 +14,13 @@
 #include <vector>
 
 #include "../unit/vfio_user/wire.hpp"
+#include "descriptors.hpp"
 
 namespace sluice::fuzz {
 
 inline void must_hold(bool holds) {
     if (!holds)
         std::abort();
-}
-
-/// The lowest descriptor that is free: the same before and after when none was lost.
-inline int lowest_free_fd() {
-    const int fd = ::fcntl(0, F_DUPFD_CLOEXEC, 3);
-    ::close(fd);
-    return fd;
 }
 
 /// Sends what the socket takes now, `fds` with the first byte.
