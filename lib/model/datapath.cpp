@@ -336,8 +336,10 @@ std::size_t Datapath::send(unsigned pair, std::span<const Frame> frames) noexcep
 
 template <typename R>
 std::size_t Datapath::receive(R& ring, unsigned pair, Memory& memory) noexcept {
-    if (!ring.ready())
+    if (!ring.ready()) {
+        backend_.full(pair);
         return 0;
+    }
     const auto frames = backend_.receive(pair);
     warm(ring, memory, frames.size(), true);
     std::size_t done = 0;
@@ -369,6 +371,8 @@ std::size_t Datapath::receive(R& ring, unsigned pair, Memory& memory) noexcept {
         bytes += frame.length;
     }
     backend_.consume(pair, done);
+    if (done < frames.size())
+        backend_.full(pair);
     if (used != 0) {
         ring.flush();
         if (ring.wants_interrupt())

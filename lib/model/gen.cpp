@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 #include "backends.hpp"
 
@@ -62,17 +63,21 @@ class Gen final : public Backend {
     Gen(const BackendSetup& setup, std::uint16_t source)
         : size_(setup.size)
         , rate_(setup.rate)
+        , wire_(setup.wire)
         , headers_(make_headers(setup.size, source))
         , queues_(setup.queues) {
         for (auto& queue : queues_)
             queue = std::make_unique<Queue>(size_, headers_);
+        if (wire_ && wire_->timed)
+            wire_->latencies.resize(wire_->frames);
     }
 
     Takes takes() const noexcept override { return {.checksum = true}; }
 
     std::size_t send(unsigned queue, std::span<const Frame> frames) noexcept override {
+        const auto now = wire_ ? wire_->now() : Clock::time_point{};
         for (const Frame& frame : frames)
-            check(*queues_[queue], frame);
+            check(*queues_[queue], frame, now);
         return frames.size();
     }
 
@@ -81,6 +86,8 @@ class Gen final : public Backend {
         if (q.first == q.held) {
             const std::size_t wanted = running_ ? allowance() : 0;
             q.first = q.held = 0;
+            if (wire_)
+                q.next = spent_; // a number tells when its frame was due
             while (q.held < wanted)
                 q.make(size_);
             spent_ += wanted;
@@ -91,11 +98,25 @@ class Gen final : public Backend {
     void consume(unsigned queue, std::size_t count) noexcept override {
         queues_[queue]->first += count;
         generated_.add(count);
+        if (wire_) {
+            wire_->placed += count;
+            wire_->over = spent_;
+        }
+    }
+
+    void full(unsigned queue) noexcept override {
+        if (!wire_ || !running_)
+            return;
+        Queue& q = *queues_[queue];
+        spent_ -= q.held - q.first;
+        q.first = q.held;
+        lose(due(), wire_->full);
+        wire_->over = spent_;
     }
 
     void run(unsigned pairs) noexcept override {
         running_ = pairs != 0;
-        began_ = Clock::now();
+        began_.reset();
         spent_ = 0;
     }
 
@@ -139,22 +160,57 @@ class Gen final : public Backend {
         std::vector<std::byte> expected;
     };
 
-    /// Frames that may be handed out now.
-    std::size_t allowance() const noexcept {
-        if (rate_ == 0)
-            return max_burst;
-        const auto since = std::chrono::duration<double>(Clock::now() - began_).count();
+    /// Frames that fell due, from the first turn on.
+    std::uint64_t due() noexcept {
+        const auto now = wire_ ? wire_->now() : Clock::now();
+        if (!began_)
+            began_ = now;
+        const auto since = std::chrono::duration<double>(now - *began_).count();
         const auto due = static_cast<std::uint64_t>(since * static_cast<double>(rate_));
-        return due > spent_ ? static_cast<std::size_t>(std::min<std::uint64_t>(due - spent_, max_burst)) : 0;
+        return wire_ ? std::min(due, wire_->warm_up + wire_->frames) : due;
     }
 
-    void check(Queue& q, const Frame& frame) noexcept {
+    /// Frames that may be handed out now.
+    std::size_t allowance() noexcept {
+        if (rate_ == 0)
+            return max_burst;
+        const std::uint64_t wanted = due();
+        if (wire_ && wanted > spent_ + Wire::patience)
+            lose(wanted - Wire::patience, wire_->late);
+        return static_cast<std::size_t>(
+            std::min<std::uint64_t>(wanted - std::min(wanted, spent_), max_burst));
+    }
+
+    /// All frames below number `end` that did not go out.
+    void lose(std::uint64_t end, std::uint64_t& counter) noexcept {
+        counter += end - std::min(end, std::max(spent_, wire_->warm_up));
+        spent_ = std::max(spent_, end);
+    }
+
+    void came_back(std::uint64_t number, Clock::time_point now) noexcept {
+        ++wire_->back;
+        if (!began_ || number < wire_->warm_up || number >= wire_->warm_up + wire_->frames)
+            return;
+        const double due_ns = static_cast<double>(number + 1) * 1e9 / static_cast<double>(rate_);
+        const double took = std::chrono::duration<double, std::nano>(now - *began_).count() - due_ns;
+        if (wire_->timed)
+            wire_->latencies[wire_->returned] = static_cast<std::uint32_t>(std::clamp(took, 0.0, 4e9));
+        ++wire_->returned;
+    }
+
+    void is_bad() noexcept {
+        bad_.add(1);
+        if (wire_)
+            ++wire_->bad;
+    }
+
+    void check(Queue& q, const Frame& frame, Clock::time_point now) noexcept {
         received_.add(1);
         std::array<std::byte, max_bytes> copy;
         const std::size_t bytes = copy_frame(frame, copy);
         const auto whole = std::span(copy).first(bytes);
         if (frame.length < min_bytes || frame.length > max_bytes || bytes != frame.length)
-            return bad_.add(1);
+            return is_bad();
         // Made by a generator like this one, with a number of its own and the same size.
         const auto source = static_cast<std::uint16_t>(std::to_integer<unsigned>(whole[source_at]) << 8 |
                                                        std::to_integer<unsigned>(whole[source_at + 1]));
@@ -167,8 +223,10 @@ class Gen final : public Backend {
         std::ranges::copy(q.source_headers, q.expected.begin());
         fill_payload(std::span(q.expected).subspan(headers, bytes - headers), number);
         if (std::memcmp(&whole[checked_from], &q.expected[checked_from], bytes - checked_from) != 0)
-            return bad_.add(1);
+            return is_bad();
         if (number >= q.expected_number) {
+            if (wire_)
+                came_back(number, now);
             missing_.add(q.started ? number - q.expected_number : 0);
             q.expected_number = number + 1;
             q.started = true;
@@ -177,10 +235,11 @@ class Gen final : public Backend {
 
     const std::uint32_t size_;
     const std::uint64_t rate_;
+    const std::shared_ptr<Wire> wire_;
     const std::array<std::byte, headers> headers_;
     std::vector<std::unique_ptr<Queue>> queues_;
     bool running_ = false;
-    Clock::time_point began_;
+    std::optional<Clock::time_point> began_;
     std::uint64_t spent_ = 0;
     Count generated_;
     Count received_;
@@ -194,6 +253,8 @@ Result<std::unique_ptr<Backend>> make_gen(const BackendSetup& setup) {
     static std::atomic<std::uint16_t> next{1};
     if (setup.size < min_bytes || setup.size > max_bytes)
         return fail(EINVAL, "a generator's frames have 60 to 9018 bytes (size=)", std::to_string(setup.size));
+    if (setup.wire && (setup.rate == 0 || setup.queues != 1))
+        return fail(EINVAL, "a wire has a rate and one queue pair", setup.device);
     return std::make_unique<Gen>(setup, next.fetch_add(1));
 }
 

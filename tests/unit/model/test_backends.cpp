@@ -199,6 +199,124 @@ TEST(Gen, sees_every_change_but_of_addresses_and_every_gap) {
     EXPECT_EQ(counted(*gen, "sink_bad"), 188U + 2U);
 }
 
+/// A generator that stands for a wire, and whose clock the test sets.
+struct OnWire {
+    std::shared_ptr<model::Wire> wire = std::make_shared<model::Wire>();
+    std::unique_ptr<model::Backend> gen;
+    model::Wire::Clock::time_point begin = model::Wire::Clock::now();
+
+    explicit OnWire(std::uint64_t warm_up = 0, std::uint64_t frames = 1'000'000) {
+        wire->warm_up = warm_up;
+        wire->frames = frames;
+        wire->timed = true;
+        gen = make({.kind = "gen", .rate = 1'000'000, .wire = wire});
+        gen->run(1);
+        at(0);
+        EXPECT_TRUE(gen->receive(0).empty()) << "time begins here";
+    }
+    /// A frame falls due each microsecond.
+    void at(int microseconds) { wire->resting_since = begin + std::chrono::microseconds(microseconds); }
+    /// The driver has room for `room` frames; these it sends back.
+    std::size_t turn(std::size_t room) {
+        const auto frames = gen->receive(0);
+        const std::size_t taken = std::min(room, frames.size());
+        gen->send(0, frames.first(taken));
+        gen->consume(0, taken);
+        if (taken < frames.size())
+            gen->full(0);
+        return taken;
+    }
+};
+
+TEST(Wire, offers_what_is_due_once_and_tells_how_long_it_took) {
+    OnWire on;
+    on.at(20);
+    const auto frames = on.gen->receive(0);
+    ASSERT_EQ(frames.size(), 20U);
+    on.at(25); // the first was due at 1, the last at 20
+    on.gen->send(0, frames);
+    on.gen->consume(0, 20);
+    EXPECT_EQ(on.wire->placed, 20U);
+    EXPECT_EQ(on.wire->returned, 20U);
+    EXPECT_EQ(on.wire->latencies[0], 24'000U);
+    EXPECT_EQ(on.wire->latencies[19], 5'000U);
+    EXPECT_EQ(on.wire->full + on.wire->late + on.wire->bad, 0U);
+}
+
+TEST(Wire, loses_what_is_due_while_the_ring_is_full) {
+    OnWire on;
+    on.at(20);
+    EXPECT_EQ(on.turn(5), 5U);
+    EXPECT_EQ(on.wire->full, 15U) << "offered, and no room";
+    on.at(50);
+    on.gen->full(0);
+    EXPECT_EQ(on.wire->full, 45U) << "fell due meanwhile";
+    on.at(52);
+    EXPECT_EQ(on.turn(32), 2U) << "nothing comes again";
+    EXPECT_EQ(on.wire->returned, 7U);
+    EXPECT_EQ(on.wire->latencies[6], 0U) << "the frame of 52";
+}
+
+TEST(Wire, that_comes_too_late_loses_all_but_the_last) {
+    OnWire on;
+    on.at(1000);
+    EXPECT_EQ(on.turn(32), 32U);
+    EXPECT_EQ(on.wire->late, 1000U - model::Wire::patience);
+    while (on.turn(32) != 0)
+        continue;
+    EXPECT_EQ(on.wire->returned, model::Wire::patience);
+    EXPECT_EQ(on.wire->full, 0U);
+}
+
+TEST(Wire, counts_no_frame_of_the_warm_up_and_none_behind_the_last) {
+    OnWire on(100, 50);
+    on.at(90);
+    on.gen->full(0);
+    EXPECT_EQ(on.wire->full, 0U);
+    on.at(110);
+    on.gen->full(0);
+    EXPECT_EQ(on.wire->full, 10U) << "of the twenty, those behind the warm-up";
+    on.at(10'000);
+    while (on.turn(32) != 0)
+        continue;
+    EXPECT_EQ(on.wire->returned, 40U);
+    EXPECT_EQ(on.wire->full + on.wire->late + on.wire->returned, on.wire->frames);
+}
+
+TEST(Wire, counts_a_frame_that_comes_twice_once_and_a_changed_one_never) {
+    OnWire on;
+    on.at(2);
+    const auto frames = on.gen->receive(0);
+    on.gen->send(0, frames.first(1));
+    on.gen->send(0, frames.first(1));
+    EXPECT_EQ(on.wire->returned, 1U);
+    Bytes bytes(64);
+    model::copy_frame(frames[1], bytes);
+    bytes[60] ^= std::byte{1};
+    send(*on.gen, bytes);
+    EXPECT_EQ(on.wire->returned, 1U);
+    EXPECT_EQ(on.wire->bad, 1U);
+}
+
+TEST(Wire, stands_still_while_it_rests) {
+    model::Wire wire;
+    const auto before = wire.now();
+    wire.rest();
+    const auto resting = wire.now();
+    EXPECT_GE(resting, before);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(wire.now(), resting);
+    wire.resume();
+    EXPECT_GE(wire.now(), resting);
+    EXPECT_LE(wire.now() + std::chrono::milliseconds(2), model::Wire::Clock::now());
+}
+
+TEST(Wire, has_a_rate_and_one_queue_pair) {
+    EXPECT_FALSE(model::make_backend({.kind = "gen", .wire = std::make_shared<model::Wire>()}));
+    EXPECT_FALSE(model::make_backend(
+        {.kind = "gen", .rate = 1, .wire = std::make_shared<model::Wire>(), .queues = 2}));
+}
+
 TEST(Gen, keeps_to_its_rate) {
     auto gen = make({.kind = "gen", .rate = 10'000});
     gen->run(1);

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include <sluice/base/error.hpp>
 #include <sluice/device/device.hpp>
+#include <sluice/model/soft_nic.hpp>
 
 namespace sluice::inline v1::model {
 
@@ -25,5 +27,8 @@ struct RingNic {
 
 /// All of them, those of one device together.
 std::span<const RingNic> ring_nics() noexcept;
+
+/// What makes the soft NIC that stands among them by this name; nothing: there is none.
+std::optional<NicOptions> soft_nic_form(std::string_view name);
 
 } // namespace sluice::inline v1::model
