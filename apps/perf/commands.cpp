@@ -147,6 +147,10 @@ Result<> record_times(Session& session, const std::vector<Listed>& scenarios) {
 }
 
 int record(Session& session, const std::vector<Listed>& scenarios) {
+    if (session.options.full) {
+        record_rates(session, Arm{.build = session.options.build}, scenarios);
+        return conclude(session);
+    }
     if (wants_counts(session.options, session.context)) {
         auto counts = count(session, Arm{.build = session.options.build}, scenarios);
         if (!counts)
@@ -178,6 +182,10 @@ int compare(Session& session, const std::vector<Listed>& scenarios) {
         return complain(session.context, base.error());
     if (auto why = difference(*base, session.document.environment); !why.empty()) {
         results.push_back(not_comparable(why));
+        return conclude(session);
+    }
+    if (options.full) {
+        results = compare_rates(session, a, b, scenarios);
         return conclude(session);
     }
     if (wants_counts(options, session.context)) {
@@ -284,7 +292,8 @@ Result<std::vector<Listed>> chosen_scenarios(const Options& options, const std::
         bool named = options.scenarios.empty() ||
                      std::ranges::any_of(options.scenarios,
                                          [&](const auto& pattern) { return fits(one.id, pattern); });
-        return !named || (options.ci && !one.ci);
+        bool by_itself = options.full && options.scenarios.empty() && !options.ci;
+        return !named || (options.ci && !one.ci) || (by_itself && !one.full);
     });
     if (all->empty())
         return fail(0, "no scenario has that name: `sluice-perf list` shows them",

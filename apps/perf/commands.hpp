@@ -54,6 +54,17 @@ Result<std::vector<Listed>> chosen_scenarios(const Options& options, const std::
 std::vector<Comparison> compare_times(Session& session, const Arm& a, const Arm& b,
                                       const std::vector<Listed>& scenarios);
 
+/// Rates and latency of a build alone, into the session's document: samples, and a verdict for what is none.
+void record_rates(Session& session, const Arm& arm, const std::vector<Listed>& scenarios);
+
+/// Rates and latency of A and B, trials in turns.
+std::vector<Comparison> compare_rates(Session& session, const Arm& a, const Arm& b,
+                                      const std::vector<Listed>& scenarios);
+
+/// The command that compares a scenario of A and B again; `kind`: "--time", "--full".
+std::string again(const Options& options, const Arm& a, const Arm& b, const std::string& scenario,
+                  const char* kind);
+
 /// Exact: any rise is a regression, but for simulated misses and mispredictions, which may move by 0.5%.
 std::vector<Comparison> compare_counts(const std::vector<Count>& a, const std::vector<Count>& b);
 

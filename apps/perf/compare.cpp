@@ -29,15 +29,16 @@ void show_progress(Context& context, const std::string& scenario, const Progress
     context.err << std::string_view(line.data(), line.size()) << std::flush;
 }
 
-std::string again(const Options& options, const Arm& a, const Arm& b, const std::string& scenario) {
-    if (a.side == "dpdk")
-        return fmt::format("sluice-perf compare --dpdk {} --time --scenario '{}'", b.build.string(),
-                           scenario);
-    return fmt::format("sluice-perf compare {} {} --time --scenario '{}' --seed {}", a.build.string(),
-                       b.build.string(), scenario, options.seed);
-}
-
 } // namespace
+
+std::string again(const Options& options, const Arm& a, const Arm& b, const std::string& scenario,
+                  const char* kind) {
+    if (a.side == "dpdk")
+        return fmt::format("sluice-perf compare --dpdk {} {} --scenario '{}'", b.build.string(), kind,
+                           scenario);
+    return fmt::format("sluice-perf compare {} {} {} --scenario '{}' --seed {}", a.build.string(),
+                       b.build.string(), kind, scenario, options.seed);
+}
 
 std::vector<Comparison> compare_times(Session& session, const Arm& a, const Arm& b,
                                       const std::vector<Listed>& scenarios) {
@@ -67,7 +68,7 @@ std::vector<Comparison> compare_times(Session& session, const Arm& a, const Arm&
         result.scenario = scenario.id;
         if (result.metric.empty())
             result.metric = "time";
-        result.command = again(options, a, b, scenario.id);
+        result.command = again(options, a, b, scenario.id, "--time");
         all.push_back(std::move(result));
         if (session.context.terminal)
             session.context.err << "\r\033[K" << std::flush;

@@ -17,6 +17,15 @@ void add_kind(CLI::App& command, Options& options) {
     command.add_flag("--time", options.time, "time, from one interleaved run")->excludes(counts);
 }
 
+void add_full(CLI::App& command, Options& options) {
+    auto* full = command.add_flag(
+        "--full", options.full,
+        "rates without loss (NDR) and with 0.5% (PDR), and latency at 10, 50 and 90% of PDR: "
+        "five to ten minutes a scenario, three times that for A beside B; takes two processors");
+    for (const char* other : {"--counts", "--time"})
+        full->excludes(command.get_option(other));
+}
+
 void add_scenarios(CLI::App& command, Options& options) {
     command.add_option("--scenario", options.scenarios, "id of a scenario, * for anything; may be repeated");
     command.add_flag("--ci", options.ci, "only the scenarios that every change is gated by");
@@ -82,6 +91,8 @@ void add_measuring(CLI::App& app, Options& options, std::string& noisy) {
         add_database(*command, options);
         add_noisy(*command, noisy);
     }
+    for (auto* command : {record, compare})
+        add_full(*command, options);
 }
 
 void add_reading(CLI::App& app, Options& options) {

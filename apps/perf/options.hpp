@@ -16,6 +16,7 @@ struct Options {
     std::filesystem::path database;
     std::vector<std::string> scenarios; ///< ids, * for anything; none: all
     bool counts = false, time = false;  ///< neither: what the command does by itself
+    bool full = false;                  ///< record, compare: rates and latency
     bool all = false;                   ///< gate: time over every scenario
     bool ci = false;                    ///< only scenarios marked ci
     bool dpdk = false;                  ///< A is DPDK's driver in the same build

@@ -18,6 +18,10 @@ std::string table_text(std::span<const Comparison> comparisons);
 std::string counts_text(std::span<const Count> counts);
 std::string samples_text(std::span<const Samples> samples);
 
+/// Rates and percentiles as rows of cells, the first of them the head; only that where there are none.
+std::vector<std::vector<std::string>> rate_rows(std::span<const Samples> samples);
+std::vector<std::vector<std::string>> percentile_rows(std::span<const Samples> samples);
+
 /// Each scenario and metric over the runs, with the places where it changed.
 std::string history_text(std::span<const Series> series);
 
@@ -25,8 +29,8 @@ std::string history_text(std::span<const Series> series);
 std::string summary_text(std::span<const Comparison> comparisons, ExitCode code);
 
 /// JUnit: regressed and not comparable are failures, could not run is an error, too noisy is skipped with its
-/// reason.
-std::string junit_text(std::span<const Comparison> comparisons);
+/// reason. Rates and latencies that were recorded pass, with their figures as output.
+std::string junit_text(const Document& document);
 
 /// A table for a merge request.
 std::string markdown_text(const Document& document);

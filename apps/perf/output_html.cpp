@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <array>
-#include <map>
-
 #include <nlohmann/json.hpp>
 
 #include "change_points.hpp"
@@ -50,29 +47,36 @@ Json series_json(const Series& series) {
     return json;
 }
 
-// All samples of one scenario, metric and arm: percentiles and a histogram.
 Json distributions_json(const std::vector<Samples>& samples) {
-    std::map<std::array<std::string, 4>, std::vector<double>> all;
-    for (const auto& one : samples) {
-        auto& values = all[{one.scenario, one.metric, one.arm, one.unit}];
-        values.insert(values.end(), one.values.begin(), one.values.end());
-    }
     Json list = Json::array();
-    for (const auto& [key, values] : all) {
+    for (const Samples& one : merged(samples)) {
+        if (!is_time(one))
+            continue;
         Json percentiles = Json::array();
         for (double p : {0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0})
-            percentiles.push_back({100 * p, quantile(values, p)});
+            percentiles.push_back({100 * p, quantile(one.values, p)});
         Json bins = Json::array();
-        for (const auto& bin : log_histogram(values, 40))
+        for (const auto& bin : log_histogram(one.values, 40))
             bins.push_back({bin.low, bin.high, bin.count});
-        list.push_back({{"scenario", key[0]},
-                        {"metric", key[1]},
-                        {"arm", key[2]},
-                        {"unit", key[3]},
-                        {"samples", values.size()},
+        list.push_back({{"scenario", one.scenario},
+                        {"metric", one.metric},
+                        {"arm", one.arm},
+                        {"unit", one.unit},
+                        {"samples", one.values.size()},
                         {"percentiles", std::move(percentiles)},
                         {"histogram", std::move(bins)}});
     }
+    return list;
+}
+
+Json rates_json(const std::vector<Samples>& samples) {
+    Json list = Json::array();
+    for (const Rate& one : rates_of(samples))
+        list.push_back({{"scenario", one.scenario},
+                        {"metric", one.metric},
+                        {"lower", one.lower},
+                        {"upper", one.upper},
+                        {"late", one.late}});
     return list;
 }
 
@@ -102,6 +106,7 @@ std::string html_text(const Report& report) {
     data["series"] = Json::array();
     for (const auto& series : report.series)
         data["series"].push_back(series_json(series));
+    data["rates"] = rates_json(report.document.samples);
     data["distributions"] = distributions_json(report.document.samples);
     std::string text = harmless(data.dump(-1, ' ', true, Json::error_handler_t::replace));
     std::string page(report_page);

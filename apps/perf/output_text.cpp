@@ -98,15 +98,34 @@ std::string counts_text(std::span<const Count> counts) {
     return aligned(rows, 2);
 }
 
-std::string samples_text(std::span<const Samples> samples) {
-    std::vector<Cells> rows{{"SCENARIO", "METRIC", "UNIT", "SAMPLES", "P50", "P90", "P99", "MAX"}};
-    for (const auto& one : samples) {
+std::vector<Cells> rate_rows(std::span<const Samples> samples) {
+    std::vector<Cells> rows{{"SCENARIO", "RATE", "FRAMES/S", "LOST FROM", "WIRE LATE"}};
+    for (const Rate& one : rates_of(samples))
+        rows.push_back({one.scenario, one.metric, fmt::format("{:.0f}", one.lower),
+                        fmt::format("{:.0f}", one.upper), fmt::format("{:.0f}%", 100 * one.late)});
+    return rows;
+}
+
+std::vector<Cells> percentile_rows(std::span<const Samples> samples) {
+    std::vector<Cells> rows{{"SCENARIO", "METRIC", "UNIT", "SAMPLES", "P50", "P90", "P99", "P99.9", "MAX"}};
+    for (const Samples& one : merged(samples)) {
+        if (!is_time(one))
+            continue;
         Cells row{one.scenario, one.metric, one.unit, std::to_string(one.values.size())};
-        for (double p : {0.5, 0.9, 0.99, 1.0})
+        for (double p : {0.5, 0.9, 0.99, 0.999, 1.0})
             row.push_back(fmt::format("{:.4g}", quantile(one.values, p)));
         rows.push_back(std::move(row));
     }
-    return aligned(rows, 3);
+    return rows;
+}
+
+std::string samples_text(std::span<const Samples> samples) {
+    std::string text;
+    if (const auto rates = rate_rows(samples); rates.size() > 1)
+        text += aligned(rates, 2);
+    if (const auto percentiles = percentile_rows(samples); percentiles.size() > 1)
+        text += aligned(percentiles, 3);
+    return text;
 }
 
 std::string history_text(std::span<const Series> series) {

@@ -22,6 +22,8 @@ Durations durations(const std::vector<Trial>& trials, const RateGoal& goal) {
     return sum;
 }
 
+constexpr double step_growth = 4;
+
 using Trials = std::map<double, std::vector<Trial>>;
 
 RateBounds bounds(const Trials& all, const RateGoal& goal) {
@@ -62,7 +64,9 @@ double throughput(std::vector<Trial> trials, const RateGoal& goal) {
     return 0;
 }
 
-// A load that is begun is decided first; then the most, then what got through there, then halves of the gap.
+// A load that is begun is decided first; then the most, then what got through there. Where that is not
+// carried either, loss comes of more than the load, and steps down grow: what gets through is a little less
+// each time. Between two bounds, halves of the gap.
 double next_load(const Trials& all, const RateGoal& goal, const RateBounds& found, double least,
                  double most) {
     double high = found.upper.value_or(most);
@@ -72,8 +76,11 @@ double next_load(const Trials& all, const RateGoal& goal, const RateBounds& foun
     if (!found.upper)
         return most;
     if (found.lower <= 0) {
-        double through = throughput(all.at(high), goal) * (1 - goal.width / 2);
-        return through > least && through < high * (1 - goal.width / 2) ? through : std::max(least, high / 2);
+        const auto steps = std::ranges::count_if(
+            all, [&](const auto& one) { return classify(one.second, goal) == Load::upper; });
+        const double through = throughput(all.at(high), goal) * (1 - goal.width / 2);
+        const double step = std::min(0.5, goal.width * std::pow(step_growth, static_cast<double>(steps - 1)));
+        return std::max(least, std::min(through, high * (1 - step)));
     }
     return std::sqrt(found.lower * high);
 }
@@ -89,30 +96,88 @@ Load classify(const std::vector<Trial>& trials, const RateGoal& goal) {
     return whole - sum.good <= allowed ? Load::lower : Load::undecided;
 }
 
+RateSearch::RateSearch(std::vector<RateGoal> goals, double least, double most)
+    : goals_(std::move(goals))
+    , least_(least)
+    , most_(most) {}
+
+std::optional<double> RateSearch::next() const {
+    if (goal() == goals_.size())
+        return std::nullopt;
+    return to_be_tried(bounds(all_, goals_[goal()]), goals_[goal()]);
+}
+
+std::optional<double> RateSearch::to_be_tried(const RateBounds& found, const RateGoal& goal) const {
+    if (found.contradictory)
+        return std::nullopt;
+    if (!narrow(found, goal, least_, most_))
+        return next_load(all_, goal, found, least_, most_);
+    const auto rest = again(found, goal);
+    return rest.empty() ? std::nullopt : std::optional(rest.front());
+}
+
+std::vector<double> RateSearch::again(const RateBounds& found, const RateGoal& goal) const {
+    if (found.lower <= 0 || !found.upper)
+        return {};
+    std::vector<double> loads{found.lower * (1 - goal.again), *found.upper * (1 + goal.again)};
+    std::erase_if(loads, [&](double load) {
+        const auto trials = all_.find(load);
+        return trials != all_.end() && classify(trials->second, goal) != Load::undecided;
+    });
+    return loads;
+}
+
+void RateSearch::add(const Trial& trial) {
+    all_[trial.load].push_back(trial);
+    conclude();
+}
+
+void RateSearch::conclude() {
+    while (goal() < goals_.size()) {
+        const RateGoal& wanted = goals_[goal()];
+        RateBounds found = bounds(all_, wanted);
+        if (to_be_tried(found, wanted))
+            return;
+        if (found.lower > 0)
+            found.throughput = throughput(all_.at(found.lower), wanted);
+        results_.push_back(found);
+    }
+}
+
+std::size_t RateSearch::left() const {
+    double trials = 0;
+    for (std::size_t at = goal(); at < goals_.size(); ++at) {
+        const RateGoal& wanted = goals_[at];
+        const RateBounds found = bounds(all_, wanted);
+        const double high = found.upper.value_or(most_);
+        const double low = found.lower > 0 ? found.lower : std::max(least_, high / 2);
+        const double halvings = std::max(1.0, std::ceil(std::log2(std::log(high / low) / wanted.width)));
+        const double loads = narrow(found, wanted, least_, most_)
+                                 ? static_cast<double>(again(found, wanted).size())
+                                 : (found.upper ? 0 : 1) + halvings + 2;
+        trials += loads * wanted.duration_sum / wanted.trial_seconds * (1 - wanted.exceed_ratio / 2);
+    }
+    if (const auto load = next())
+        if (const auto begun = all_.find(*load); begun != all_.end())
+            trials -= static_cast<double>(begun->second.size());
+    return static_cast<std::size_t>(std::max(trials, 0.0));
+}
+
 Result<std::vector<RateBounds>>
 search_rates(const std::vector<RateGoal>& goals, double least, double most,
              const std::function<Result<double>(double load, double seconds)>& trial,
              std::size_t most_trials) {
-    Trials all;
-    std::size_t done = 0;
-    std::vector<RateBounds> result;
-    for (const auto& goal : goals) {
-        RateBounds found = bounds(all, goal);
-        while (!found.contradictory && !narrow(found, goal, least, most)) {
-            if (++done > most_trials)
-                return fail(ETIMEDOUT, "the search for the rate did not end: the machine is too noisy");
-            double load = next_load(all, goal, found, least, most);
-            auto loss = trial(load, goal.trial_seconds);
-            if (!loss)
-                return propagate(std::move(loss));
-            all[load].push_back({load, *loss, goal.trial_seconds});
-            found = bounds(all, goal);
-        }
-        if (found.lower > 0)
-            found.throughput = throughput(all.at(found.lower), goal);
-        result.push_back(found);
+    RateSearch search(goals, least, most);
+    for (std::size_t done = 0; const auto load = search.next();) {
+        if (++done > most_trials)
+            return fail(ETIMEDOUT, "the search for the rate did not end: the machine is too noisy");
+        const double seconds = goals[search.goal()].trial_seconds;
+        auto loss = trial(*load, seconds);
+        if (!loss)
+            return propagate(std::move(loss));
+        search.add({*load, *loss, seconds});
     }
-    return result;
+    return search.results();
 }
 
 } // namespace sluice::perf

@@ -65,6 +65,37 @@ ExitCode exit_code_of(Verdict verdict) noexcept {
     return row_of(verdict).code;
 }
 
+std::vector<Samples> merged(std::span<const Samples> samples) {
+    std::vector<Samples> all;
+    for (const Samples& one : samples) {
+        if (one.metric == "offered" || one.metric == "lost")
+            continue;
+        const auto same = std::ranges::find_if(all, [&](const Samples& other) {
+            return other.scenario == one.scenario && other.metric == one.metric && other.arm == one.arm;
+        });
+        if (same == all.end())
+            all.push_back(one);
+        else
+            same->values.insert(same->values.end(), one.values.begin(), one.values.end());
+    }
+    return all;
+}
+
+bool is_time(const Samples& samples) noexcept {
+    return samples.unit != "frames/s" && samples.unit != "share";
+}
+
+std::vector<Rate> rates_of(std::span<const Samples> samples) {
+    std::vector<Rate> rates;
+    for (const Samples& one : merged(samples)) {
+        if (one.unit == "frames/s" && one.values.size() == 2)
+            rates.push_back({one.scenario, one.metric, one.values[0], one.values[1]});
+        else if (!rates.empty() && one.metric == rates.back().metric + "-late" && !one.values.empty())
+            rates.back().late = one.values[0];
+    }
+    return rates;
+}
+
 ExitCode exit_code_of(std::span<const Comparison> comparisons, bool noisy_passes) noexcept {
     bool regressed = false, failed = false, noisy = false;
     for (const auto& one : comparisons) {

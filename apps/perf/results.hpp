@@ -52,6 +52,23 @@ struct Samples {
     std::vector<double> values;
 };
 
+/// What is shown of samples: those of one scenario, metric and arm as one, in the order of their first;
+/// without what single trials of a rate offered and lost.
+std::vector<Samples> merged(std::span<const Samples> samples);
+
+/// Rates and shares are no times: they have no percentiles.
+bool is_time(const Samples& samples) noexcept;
+
+/// A rate that was found: between these bounds, in frames a second.
+struct Rate {
+    std::string scenario;
+    std::string metric; ///< "ndr", "pdr"
+    double lower = 0;   ///< was carried
+    double upper = 0;   ///< was not
+    double late = 0;    ///< share of what was lost there that the wire itself was late with
+};
+std::vector<Rate> rates_of(std::span<const Samples> samples);
+
 struct Interval {
     double low = 0;
     double high = 0;

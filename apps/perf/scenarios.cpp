@@ -89,6 +89,7 @@ class Expansion {
                                   scenario.path, scenario.frame, scenario.burst, scenario.ring);
         scenario.ci =
             any_matches(data_.at("ci"), scenario.id) && !any_matches(data_.at("not_ci"), scenario.id);
+        scenario.full = any_matches(data_.at("full"), scenario.id);
         all_.push_back(std::move(scenario));
     }
 

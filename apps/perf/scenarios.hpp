@@ -23,6 +23,7 @@ struct Scenario {
     std::uint16_t ring = 256;  ///< descriptors
     std::uint32_t pool = 8191; ///< mbufs
     std::string transport;     ///< "model"
+    bool full = false;         ///< its rates are measured by --full when no scenario is named
     bool ci = false;           ///< belongs to what every change is gated by
     double margin = 0.02;      ///< of a ratio of times
 };

@@ -122,11 +122,11 @@ Result<> write_results(const Options& options, Context& context, const Document&
             context.out << table_text(document.comparisons);
         if (!document.counts.empty() && document.comparisons.empty())
             context.out << counts_text(document.counts);
-        if (!document.samples.empty() && document.comparisons.empty())
+        if (document.comparisons.empty() || !rates_of(document.samples).empty())
             context.out << samples_text(document.samples);
     }
     if (!options.junit.empty())
-        if (auto done = write_file(options.junit, junit_text(document.comparisons)); !done)
+        if (auto done = write_file(options.junit, junit_text(document)); !done)
             return done;
     if (!options.markdown.empty())
         if (auto done = write_file(options.markdown, markdown_text(document)); !done)

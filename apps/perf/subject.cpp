@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "subject.hpp"
 
+#include <cerrno>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "process.hpp"
@@ -37,7 +40,7 @@ Result<std::vector<Listed>> list_scenarios(const std::filesystem::path& build) {
     for (const auto& one : list)
         if (one.is_object() && one.contains("id"))
             scenarios.push_back({one.value("id", ""), one.value("driver", ""), one.value("ci", false),
-                                 one.value("margin", 0.02)});
+                                 one.value("full", false), one.value("margin", 0.02)});
     return scenarios;
 }
 
@@ -60,6 +63,49 @@ Result<Samples> time_once(const Arm& arm, const std::string& scenario, std::opti
     if (samples.values.empty())
         return fail(EPROTO, "printed no samples", arm.program().string());
     return samples;
+}
+
+Result<TrialAnswer> try_rate(const Arm& arm, const std::string& scenario, double rate, double seconds,
+                             bool latency) {
+    std::vector<std::string> words{arm.program().string(),
+                                   "--scenario",
+                                   scenario,
+                                   "--side",
+                                   arm.side,
+                                   "--rate",
+                                   fmt::format("{:.0f}", rate),
+                                   "--seconds",
+                                   fmt::format("{}", seconds)};
+    if (latency)
+        words.emplace_back("--latency");
+    auto output = run_subject(std::move(words), std::nullopt);
+    if (!output)
+        return propagate(std::move(output));
+    const Json said = Json::parse(last_line(output->out), nullptr, false);
+    const auto frames = [&said](const char* name) {
+        const auto at = said.find(name);
+        return at != said.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
+    };
+    if (!said.is_object() || frames("offered") == 0)
+        return fail(EPROTO,
+                    "printed no trial: its last line has to be one JSON object that says what was offered",
+                    arm.program().string());
+    TrialAnswer answer{.offered = frames("offered"),
+                       .returned = frames("returned"),
+                       .full = frames("full"),
+                       .late = frames("late"),
+                       .latency = {}};
+    if (frames("bad") != 0 || frames("placed") != frames("back") + frames("unsent") ||
+        answer.returned + answer.full + answer.late > answer.offered)
+        return fail(EBADMSG, "frames came back wrong, or vanished in the driver: its tests say more",
+                    scenario);
+    if (const auto at = said.find("latency"); at != said.end() && at->is_array())
+        for (const auto& value : *at)
+            if (value.is_number())
+                answer.latency.push_back(value.get<double>());
+    if (latency && answer.latency.empty())
+        return fail(EPROTO, "no frame came back whose latency could be told", scenario);
+    return answer;
 }
 
 } // namespace sluice::perf

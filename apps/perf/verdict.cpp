@@ -37,6 +37,8 @@ std::uint32_t rounds_missing(std::uint32_t rounds, double half_width, double mar
     return static_cast<std::uint32_t>(std::min(missing, 1e6));
 }
 
+} // namespace
+
 void decide(Comparison& result) {
     const Interval& interval = *result.interval;
     double limit = 1 + result.margin;
@@ -61,8 +63,6 @@ void decide(Comparison& result) {
                                     interval.low, interval.high, 100 * result.margin);
     }
 }
-
-} // namespace
 
 Comparison judge(const Rounds& rounds, const Rule& rule) {
     Comparison result;

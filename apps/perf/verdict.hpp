@@ -37,6 +37,10 @@ inline constexpr std::uint32_t batch_rounds = 10;
 /// 99%. Figures that are not positive, or arms of unequal length, are could-not-run.
 Comparison judge(const Rounds& rounds, const Rule& rule);
 
+/// The verdict, and its reason, of a comparison that has all the rest: ratio, interval, control, margin,
+/// rounds.
+void decide(Comparison& result);
+
 /// Takes back "regressed" and "improved" of those that do not stand once all of them are judged together
 /// (Holm).
 void judge_together(std::vector<Comparison>& comparisons, double level = 0.05);

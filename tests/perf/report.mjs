@@ -47,10 +47,14 @@ async function look(width, height, scheme) {
       ticks: [chart.scales.x, chart.scales.y].map((axis) => axis.ticks.map((tick) => tick.label)), changes: (chart.options.plugins.changes?.list || []).length };
   }));
   assert.ok(drawn.some((one) => one.sets === 3 && one.changes === 1), "a band and a change point");
-  const percentiles = drawn.filter((one) => one.x === "logarithmic");
-  assert.ok(percentiles.length > 0 && percentiles.every((one) => one.y === "logarithmic"), "percentiles on log axes");
+  const logarithmic = drawn.filter((one) => one.x === "logarithmic");
+  const percentiles = logarithmic.filter((one) => one.y === "logarithmic");
+  assert.equal(percentiles.length, 4, "percentiles of times and latencies, on log axes");
   assert.deepEqual(percentiles[0].ticks, [["p50", "p90", "p99", "p99.9", "max"], ["10", "20", "50"]], "round figures on both");
-  const commands = await page.locator("article, #history figure, #distributions figure").evaluateAll((nodes) => nodes.map((node) => node.querySelectorAll("code").length));
+  assert.equal(logarithmic.filter((one) => one.y === "linear").length, 3, "histograms of latencies, by a log axis");
+  assert.match(await text(page.locator("#rates")), /ndr5,100,0005,120,00093%/);
+  assert.match(await text(page.locator("#rates")), /latency-pdr-90ns/);
+  const commands = await page.locator("article, #rates, #history figure, #distributions figure").evaluateAll((nodes) => nodes.map((node) => node.querySelectorAll("code").length));
   assert.ok(commands.length > 6 && commands.every((count) => count > 0), "a command behind each figure");
   const page_colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = page_colour.match(/\d+/g).map(Number).reduce((x, y) => x + y) > 384;

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <fstream>
 #include <random>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "output.hpp"
+#include "rates.hpp"
 
 namespace {
 
@@ -112,6 +114,21 @@ std::vector<Samples> samples() {
         Samples one{.scenario = virtio, .metric = "time", .unit = "ns/packet", .arm = arm, .values = {}};
         for (int i = 0; i < 2000; ++i)
             one.values.push_back((arm[0] == 'B' ? 10.3 : 9.6) + 0.8 * std::pow(uniform(engine), -0.5) - 0.8);
+        all.push_back(std::move(one));
+    }
+    for (const auto& [metric, unit, values] : {std::tuple{"ndr", "frames/s", std::vector{5.10e6, 5.12e6}},
+                                               std::tuple{"ndr-late", "share", std::vector{0.93}},
+                                               std::tuple{"pdr", "frames/s", std::vector{6.01e6, 6.03e6}},
+                                               std::tuple{"pdr-late", "share", std::vector{0.4}}})
+        all.push_back({.scenario = virtio, .metric = metric, .unit = unit, .arm = {}, .values = values});
+    for (const unsigned load : latency_loads) {
+        Samples one{.scenario = virtio,
+                    .metric = fmt::format("latency-pdr-{}", load),
+                    .unit = "ns",
+                    .arm = {},
+                    .values = {}};
+        for (int i = 0; i < 1001; ++i)
+            one.values.push_back(1500 + 20 * load + 400 * std::pow(uniform(engine), -0.8));
         all.push_back(std::move(one));
     }
     return all;

@@ -81,18 +81,40 @@
       section.remove();
       return;
     }
-    const table = element("table");
-    const head = element("tr");
-    head.append(element("th", "Scenario"), element("th", "Metric"), element("th", "A packet", "number"));
-    table.append(head);
-    for (const one of counts) {
+    section.append(table(["Scenario", "Metric", "A packet"], counts.map((one) => [one.scenario, one.metric, one.value.toFixed(2)]), 2),
+      command(data.command, "again:"));
+  }
+
+  function table(head, rows, words) {
+    const made = element("table");
+    const line = element("tr");
+    head.forEach((one, i) => line.append(element("th", one, i < words ? "" : "number")));
+    made.append(line);
+    for (const cells of rows) {
       const row = element("tr");
-      row.append(element("td", one.scenario), element("td", one.metric), element("td", one.value.toFixed(2), "number"));
-      table.append(row);
+      cells.forEach((one, i) => row.append(element("td", one, i < words ? "" : "number")));
+      made.append(row);
     }
     const scroll = element("div", undefined, "scroll");
-    scroll.append(table);
-    section.append(scroll, command(data.command, "again:"));
+    scroll.append(made);
+    return scroll;
+  }
+
+  function rates() {
+    const section = document.getElementById("rates");
+    if (!data.rates.length) {
+      section.remove();
+      return;
+    }
+    const number = (value) => Math.round(value).toLocaleString("en");
+    section.append(table(["Scenario", "Rate", "Frames a second", "Lost from", "Wire late"], data.rates.map((one) =>
+      [one.scenario, one.metric, number(one.lower), number(one.upper), Math.round(100 * one.late) + "%"]), 2));
+    const at = (one, p) => short(one.percentiles.find((pair) => pair[0] === p)[1]);
+    const latencies = data.distributions.filter((one) => one.metric.startsWith("latency"));
+    if (latencies.length)
+      section.append(table(["Scenario", "At", "Unit", "p50", "p90", "p99", "p99.9", "max"], latencies.map((one) =>
+        [one.scenario, one.metric, one.unit, ...[50, 90, 99, 99.9, 100].map((p) => at(one, p))]), 3));
+    section.append(command(data.command, "again:"));
   }
 
   // Vertical lines where the series changed.
@@ -222,6 +244,26 @@
     };
   }
 
+  // Counts by bins of equal width on a log axis, as steps.
+  function histogramChart(arms) {
+    const tints = ["series", "third", "other"];
+    return {
+      type: "line",
+      data: { datasets: arms.map((arm, i) => ({ label: arm.arm || arm.metric, borderColor: colour(tints[i % 3]), borderWidth: 1.5,
+        backgroundColor: colour(tints[i % 3]) + "33", pointRadius: 0, stepped: "before", fill: "origin",
+        data: arm.histogram.flatMap(([low, high, count], at, bins) => [
+          ...(at === 0 || bins[at - 1][1] < low * 0.999 ? [{ x: at === 0 ? low : bins[at - 1][1], y: 0 }, { x: low, y: 0 }] : []),
+          { x: high, y: count }, ...(at === bins.length - 1 ? [{ x: high, y: 0 }] : [])]) })) },
+      options: {
+        animation: false, maintainAspectRatio: false,
+        scales: axes({ x: { type: "logarithmic", title: { display: true, text: arms[0].unit, color: colour("soft") },
+                            ticks: { color: colour("soft"), callback: (value) => short(value), maxTicksLimit: 7 } },
+                       y: { title: { display: true, text: "samples", color: colour("soft") } } }),
+        plugins: { legend: { labels: { color: colour("text"), boxWidth: 12 } }, tooltip: { enabled: false } },
+      },
+    };
+  }
+
   function distributions() {
     const section = document.getElementById("distributions");
     const groups = new Map();
@@ -237,6 +279,12 @@
     for (const [key, arms] of [...groups].slice(0, most)) {
       const [made, canvas] = figure(key, [`${arms.reduce((sum, one) => sum + one.samples, 0)} samples, both axes logarithmic`]);
       draw(canvas, () => percentileChart(arms));
+      if (arms[0].metric.startsWith("latency")) {
+        const [, bars] = figure(key, []);
+        bars.setAttribute("aria-label", `${key}: histogram`);
+        made.append(bars.parentElement);
+        draw(bars, () => histogramChart(arms));
+      }
       const own = results.find((one) => one.scenario === arms[0].scenario && one.metric === arms[0].metric);
       made.append(command((own && own.command) || data.command, "again:"));
       grid.append(made);
@@ -259,6 +307,7 @@
   summary();
   verdicts();
   countTable();
+  rates();
   history();
   distributions();
   environment();

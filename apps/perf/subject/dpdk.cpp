@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <rte_dev.h>
 
+#include <sluice/model/ring_nic.hpp>
+
 #include "ends.hpp"
 
 namespace sluice::perf::subject {
@@ -17,12 +19,10 @@ namespace {
 
 constexpr const char* vdev = "net_virtio_user0";
 
-/// The device arguments that make the scenario's form of the device.
-std::string arguments_of(const Scenario& scenario, const std::string& socket) {
-    return fmt::format("path={},queues=1,queue_size={},mrg_rxbuf={},in_order={},packed_vq={}", socket,
-                       scenario.ring,
-                       scenario.variant == "split-plain" || scenario.variant == "split-inorder" ? 0 : 1,
-                       scenario.variant == "split-inorder" ? 1 : 0, scenario.variant == "packed" ? 1 : 0);
+/// The device arguments that make this form of the device.
+std::string arguments_of(const model::NicOptions& form, std::uint16_t ring, const std::string& socket) {
+    return fmt::format("path={},queues=1,queue_size={},mrg_rxbuf={:d},in_order={:d},packed_vq={:d}", socket,
+                       ring, form.mergeable, form.in_order, form.packed);
 }
 
 Result<> start_port(std::uint16_t port, std::uint16_t ring, rte_mempool* pool) {
@@ -39,19 +39,17 @@ Result<> start_port(std::uint16_t port, std::uint16_t ring, rte_mempool* pool) {
 
 } // namespace
 
-Result<std::unique_ptr<DpdkEnds>> DpdkEnds::open(const Scenario& scenario, rte_mempool* pool) {
-    if (scenario.driver != "virtio")
+Result<std::unique_ptr<DpdkEnds>> DpdkEnds::open(const Scenario& scenario, rte_mempool* pool,
+                                                 const std::optional<model::BackendSetup>& behind) {
+    auto form = model::soft_nic_form(scenario.variant);
+    if (!form)
         return fail(ENOTSUP, "DPDK's driver for this device runs in a guest only: measure its guest rows",
                     scenario.id);
     std::unique_ptr<DpdkEnds> ends(new DpdkEnds);
     ends->socket_ = fmt::format("/tmp/sluice-perf-{}.sock", ::getpid());
-    model::NicOptions options;
-    options.name = "perf";
-    options.backend.kind = "loop";
-    options.packed = scenario.variant == "packed";
-    options.mergeable = scenario.variant == "split-mergeable" || scenario.variant == "packed";
-    options.in_order = scenario.variant == "split-inorder";
-    auto nic = model::VhostNic::create(options, ends->socket_);
+    form->name = "perf";
+    form->backend = behind.value_or(form->backend);
+    auto nic = model::VhostNic::create(*form, ends->socket_);
     if (!nic)
         return propagate(std::move(nic));
     ends->nic_ = std::move(*nic);
@@ -61,7 +59,8 @@ Result<std::unique_ptr<DpdkEnds>> DpdkEnds::open(const Scenario& scenario, rte_m
             if (::poll(&waiting, 1, 20) > 0)
                 raw->nic_->pump();
     });
-    if (const int status = rte_eal_hotplug_add("vdev", vdev, arguments_of(scenario, ends->socket_).c_str());
+    if (const int status =
+            rte_eal_hotplug_add("vdev", vdev, arguments_of(*form, scenario.ring, ends->socket_).c_str());
         status != 0)
         return fail(-status, "DPDK does not make its port: net_virtio_user", scenario.id);
     if (rte_eth_dev_get_port_by_name(vdev, &ends->port_) != 0)

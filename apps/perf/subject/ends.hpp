@@ -24,7 +24,9 @@ namespace sluice::perf::subject {
 /// A port of ours over a model in this process; what it sends comes back.
 class OurEnds {
   public:
-    static Result<std::unique_ptr<OurEnds>> open(const Scenario& scenario, rte_mempool* pool);
+    /// `behind`: what is behind a soft NIC instead of the loop. ENOTSUP for other devices then.
+    static Result<std::unique_ptr<OurEnds>> open(const Scenario& scenario, rte_mempool* pool,
+                                                 const std::optional<model::BackendSetup>& behind = {});
 
     std::uint16_t receive(rte_mbuf** packets, std::uint16_t count) noexcept {
         return rx_->burst({packets, count});
@@ -58,7 +60,8 @@ class OurEnds {
 /// A port of DPDK's net_virtio_user, whose rings our vhost NIC serves from this process.
 class DpdkEnds {
   public:
-    static Result<std::unique_ptr<DpdkEnds>> open(const Scenario& scenario, rte_mempool* pool);
+    static Result<std::unique_ptr<DpdkEnds>> open(const Scenario& scenario, rte_mempool* pool,
+                                                  const std::optional<model::BackendSetup>& behind = {});
     ~DpdkEnds();
 
     std::uint16_t receive(rte_mbuf** packets, std::uint16_t count) noexcept {

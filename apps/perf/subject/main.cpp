@@ -5,6 +5,7 @@
 // usage: sluice-perf-subject --list|--built-by
 //        sluice-perf-subject --scenario ID --side ours|dpdk --counts|--time [--packets N] [--samples N]
 //                            [--layout FILE]
+//        sluice-perf-subject --scenario ID --side ours|dpdk --rate FRAMES [--seconds S] [--latency]
 // The last line is one JSON object. Exit: 0 done, 2 it could not run.
 #include <algorithm>
 #include <array>
@@ -26,6 +27,7 @@
 #include "layout.hpp"
 #include "measured.hpp"
 #include "scenarios.hpp"
+#include "trial.hpp"
 
 namespace sluice::perf::subject {
 namespace {
@@ -49,6 +51,7 @@ struct Options {
     bool time = false;
     std::uint64_t packets = 0;
     unsigned samples = 9;
+    TrialPlan trial;
 };
 
 int cannot(const std::string& what) {
@@ -211,6 +214,23 @@ bool start_eal() {
     return rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0;
 }
 
+template <typename Ends>
+int try_rate_with(const Scenario& scenario, rte_mempool* pool, const TrialPlan& plan) {
+    const auto behind = wire_of(scenario, plan);
+    if (!behind)
+        return cannot(behind.error().message());
+    auto ends = Ends::open(scenario, pool, *behind);
+    if (!ends)
+        return cannot(ends.error().message());
+    fmt::print("{}\n", run_trial(**ends, scenario, plan, *behind->wire));
+    return 0;
+}
+
+int try_rate(const Scenario& scenario, rte_mempool* pool, const Options& options) {
+    return options.side == "dpdk" ? try_rate_with<DpdkEnds>(scenario, pool, options.trial)
+                                  : try_rate_with<OurEnds>(scenario, pool, options.trial);
+}
+
 int run_scenario(const Scenario& scenario, const Options& options) {
     if (!start_eal())
         return cannot("EAL does not start");
@@ -218,6 +238,8 @@ int run_scenario(const Scenario& scenario, const Options& options) {
                                                       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (pool == nullptr)
         return cannot("there is no memory for the pool");
+    if (options.trial.rate > 0)
+        return try_rate(scenario, pool, options);
     if (options.side == "dpdk") {
         auto ends = DpdkEnds::open(scenario, pool);
         return ends ? measure(**ends, scenario, pool, options) : cannot(ends.error().message());
@@ -240,6 +262,7 @@ void print_list() {
                         {"pool", each.pool},
                         {"transport", each.transport},
                         {"ci", each.ci},
+                        {"full", each.full},
                         {"margin", each.margin}});
     fmt::print("{}\n", list.dump());
 }
@@ -252,6 +275,9 @@ int main_of(int argc, char** argv) {
     app.add_option("--packets", options.packets);
     app.add_option("--samples", options.samples)->check(CLI::Range(1, 1000));
     app.add_option("--layout", options.layout);
+    app.add_option("--rate", options.trial.rate)->check(CLI::Range(1.0, 1e9));
+    app.add_option("--seconds", options.trial.seconds)->check(CLI::Range(0.001, 60.0));
+    app.add_flag("--latency", options.trial.latency);
     app.add_flag("--list", options.list);
     app.add_flag("--built-by", options.built_by);
     app.add_flag("--counts", options.counts);
@@ -265,11 +291,17 @@ int main_of(int argc, char** argv) {
         return print_list(), 0;
     if (options.built_by)
         return fmt::print("{}\n", built_by), 0;
-    if (options.counts == options.time)
-        return cannot("say --counts or --time");
+    if (options.counts + options.time + (options.trial.rate > 0) != 1)
+        return cannot("say --counts, --time or --rate");
     const auto scenario = scenario_named(options.scenario);
     if (!scenario)
         return cannot("there is no scenario '" + options.scenario + "': --list shows all");
+    if (options.trial.rate > 0) {
+        const auto cpus = two_processors();
+        if (!cpus)
+            return cannot(cpus.error().message());
+        options.trial.cpus = *cpus;
+    }
     return run_scenario(*scenario, options);
 }
 

@@ -10,7 +10,22 @@
 
 namespace sluice::perf::subject {
 
-Result<std::unique_ptr<OurEnds>> OurEnds::open(const Scenario& scenario, rte_mempool* pool) {
+namespace {
+
+Result<std::unique_ptr<device::Device>> make_before(const model::RingNic& nic,
+                                                    const model::BackendSetup& behind) {
+    auto form = model::soft_nic_form(nic.name);
+    if (!form)
+        return fail(ENOTSUP, "only the soft NIC has a wire: choose a scenario of virtio",
+                    std::string(nic.name));
+    form->backend = behind;
+    return model::make_soft_nic(std::move(*form));
+}
+
+} // namespace
+
+Result<std::unique_ptr<OurEnds>> OurEnds::open(const Scenario& scenario, rte_mempool* pool,
+                                               const std::optional<model::BackendSetup>& behind) {
     const auto nics = model::ring_nics();
     const auto nic = std::ranges::find(nics, scenario.variant, &model::RingNic::name);
     if (nic == nics.end())
@@ -18,7 +33,7 @@ Result<std::unique_ptr<OurEnds>> OurEnds::open(const Scenario& scenario, rte_mem
     net::allow_avx2(scenario.isa != "scalar");
     if (scenario.isa == "avx2" && !net::use_avx2())
         return fail(ENOTSUP, "this processor, or its emulator, has no AVX2", scenario.id);
-    auto device = nic->make();
+    auto device = behind ? make_before(*nic, *behind) : nic->make();
     if (!device)
         return propagate(std::move(device));
     device::Device& model = **device;

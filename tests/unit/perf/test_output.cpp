@@ -168,7 +168,7 @@ TEST(Json, of_google_benchmark_is_read_and_written) {
 }
 
 TEST(Output, junit_has_failures_errors_and_skipped) {
-    auto text = junit_text(a_document().comparisons);
+    auto text = junit_text(a_document());
     EXPECT_THAT(text, HasSubstr(R"(tests="5" failures="2" errors="1" skipped="1")"));
     EXPECT_THAT(text, HasSubstr("&quot;more&quot; &lt;than&gt; &amp; fine"));
     EXPECT_THAT(text, HasSubstr("<skipped message=\"wide; 300 more rounds would decide\"/>"));
@@ -191,6 +191,45 @@ TEST(Output, markdown_is_one_row_a_result) {
     EXPECT_THAT(text,
                 HasSubstr("| `virtio/fwd` | time | **regressed** | 10 | 10.7 | 1.0700 | 1.0500 to 1.0900 |"));
     EXPECT_THAT(text, HasSubstr("sluice-perf compare a b"));
+}
+
+Document with_rates() {
+    Document document;
+    document.samples = {
+        {.scenario = "v", .metric = "lost", .unit = "share", .arm = {}, .values = {0.1}},
+        {.scenario = "v", .metric = "ndr", .unit = "frames/s", .arm = {}, .values = {4e6, 4.02e6}},
+        {.scenario = "v", .metric = "ndr-late", .unit = "share", .arm = {}, .values = {0.75}},
+        {.scenario = "v", .metric = "latency-pdr-50", .unit = "ns", .arm = {}, .values = {}}};
+    for (int i = 0; i <= 1000; ++i)
+        document.samples.back().values.push_back(i);
+    return document;
+}
+
+TEST(Output, has_rates_with_their_bounds_and_percentiles) {
+    const Document document = with_rates();
+    const auto text = samples_text(document.samples);
+    EXPECT_THAT(text, testing::ContainsRegex("v +ndr +4000000 +4020000 +75%"));
+    EXPECT_THAT(text, testing::ContainsRegex("v +latency-pdr-50 +ns +1001 +500 +900 +990 +999 +1000"));
+    EXPECT_THAT(text, Not(HasSubstr("lost ")));
+    const auto markdown = markdown_text(document);
+    EXPECT_THAT(markdown, HasSubstr("| v | ndr | 4000000 | 4020000 | 75% |"));
+    EXPECT_THAT(markdown, HasSubstr("| v | latency-pdr-50 | ns | 1001 | 500 | 900 | 990 | 999 | 1000 |"));
+    const auto junit = junit_text(document);
+    EXPECT_THAT(junit, HasSubstr(R"(tests="2" failures="0" errors="0" skipped="0")"));
+    EXPECT_THAT(junit, HasSubstr("<system-out>4000000 frames/s, lost from 4020000</system-out>"));
+    EXPECT_THAT(junit, HasSubstr("p50 500, p90 900, p99 990, p99.9 999, max 1000"));
+    const auto html = html_text({document, {}, {}});
+    EXPECT_THAT(html,
+                HasSubstr(R"("rates":[{"scenario":"v","metric":"ndr","lower":4000000.0,"upper":4020000.0)"));
+    EXPECT_THAT(html, HasSubstr(R"("distributions":[{"scenario":"v","metric":"latency-pdr-50")"));
+}
+
+TEST(Output, junit_promises_no_rounds_where_none_would_decide) {
+    Document document;
+    document.comparisons.push_back({});
+    document.comparisons[0].verdict = Verdict::too_noisy;
+    document.comparisons[0].reason = "trials disagree";
+    EXPECT_THAT(junit_text(document), HasSubstr("<skipped message=\"trials disagree\"/>"));
 }
 
 TEST(Output, history_names_the_commit_of_a_change) {

@@ -16,10 +16,11 @@ PROGRAM = os.path.realpath(sys.argv.pop(1))
 
 # Costs 10 ns a packet times what the file "cost" says; a fixed sequence of small steps stands for noise.
 SUBJECT = """#!/bin/sh
-here=$(dirname "$0")
+here=${0%/*}
 [ ! -e "$here/broken" ] || { cat "$here/broken" >&2; exit 2; }
 [ "$1" != --list ] || { cat "$here/list"; exit 0; }
 [ "$1" != --built-by ] || { cat "$here/built-by"; exit 0; }
+[ "$5" != --rate ] || { . "$here/carries"; exit 0; }
 read -r n < "$here/turn"; echo $((n + 1)) > "$here/turn"
 read -r cost noise < "$here/cost"
 awk -v n="$n" -v cost="$cost" -v noise="$noise" 'BEGIN {
@@ -27,6 +28,19 @@ awk -v n="$n" -v cost="$cost" -v noise="$noise" 'BEGIN {
     for (i = 0; i < 9; ++i) printf "%s%.6f", i ? "," : "", cost * (1 + noise * ((n * 7919) % 13 - 6) + 0.0001 * i)
     print "]}" }'
 """
+
+# A device that carries so many frames a second; the others find the ring full. $6: what is offered, in a second.
+CARRIES = """
+back=$(( $6 < {carries} ? $6 : {carries} ))
+full=$(( $6 - back - {late} ))
+[ $# -lt 9 ] || latency=',"latency":[900,{latency},5000]'
+echo "{{\\"offered\\":$6,\\"returned\\":$back,\\"full\\":$full,\\"late\\":{late},\\"placed\\":$back,\\"back\\":{back},\\"unsent\\":0,\\"bad\\":0$latency}}"
+"""
+
+
+def carry(build, carries=5000000, late=0, latency=1000, back="$back"):
+    (build / "apps/perf/subject/carries").write_text(CARRIES.format(carries=carries, late=late, latency=latency, back=back))
+    return build
 
 
 # In place of what counts: as many instructions a packet as the file "cost" says, and one doorbell a burst.
@@ -73,7 +87,7 @@ def make_build(root, name, cost=10, noise=0.001, dpdk="22.11.11"):
     (subject / "turn").write_text("1\n")
     (subject / "cost").write_text(f"{cost} {noise}\n")
     (subject / "list").write_text(json.dumps([
-        {"id": "virtio-split/avx2/fwd/64/b32/r256", "driver": "virtio", "ci": True, "margin": 0.02},
+        {"id": "virtio-split/avx2/fwd/64/b32/r256", "driver": "virtio", "ci": True, "full": True, "margin": 0.02},
         {"id": "e1000/avx2/fwd/64/b32/r256", "driver": "e1000", "ci": False, "margin": 0.02}]))
     return build
 
@@ -206,6 +220,58 @@ class Program(unittest.TestCase):
         self.assertIn("virtio-split", self.perf("show", "--input", path).stdout)
         self.assertIn("record", self.perf("show", "--history").stdout)
         self.assertEqual(json.loads(self.perf("export").stdout)["format"], 1)
+
+    def test_records_rates_and_latency(self):
+        carry(self.a)
+        done = self.perf("record", self.a, "--full", "--junit", self.root / "j.xml", "--markdown", self.root / "m.md", "--html", self.root / "r.html")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("s left", done.stderr)
+        found = json.loads(self.perf("export").stdout)["results"]
+        bounds = {one["metric"]: one["samples"] for one in found if one["unit"] == "frames/s" and one["metric"] != "offered"}
+        for metric, rate in (("ndr", 5e6), ("pdr", 5e6 / 0.995)):
+            self.assertLessEqual(bounds[metric][0], rate)
+            self.assertGreaterEqual(bounds[metric][1], rate)
+            self.assertLessEqual(bounds[metric][1] - bounds[metric][0], 0.006 * rate)
+        trials = [one for one in found if one["metric"] == "lost"]
+        self.assertGreater(len(trials), 40)
+        for load in (10, 50, 90):
+            rounds = [one["samples"] for one in found if one["metric"] == f"latency-pdr-{load}"]
+            self.assertEqual(rounds, 5 * [[900, 1000, 5000]])
+            self.assertRegex(done.stdout, rf"latency-pdr-{load} +ns +15 +1000 +5000 +5000 +5000 +5000")
+        self.assertRegex(done.stdout, rf"ndr +{bounds['ndr'][0]:.0f} +{bounds['ndr'][1]:.0f} +0%")
+        self.assertEqual(self.perf("show").stdout, done.stdout)
+        self.assertIn(f"<system-out>{bounds['ndr'][0]:.0f} frames/s", (self.root / "j.xml").read_text())
+        self.assertIn(f"| ndr | {bounds['ndr'][0]:.0f} |", (self.root / "m.md").read_text())
+        self.assertIn('"rates":[{"scenario"', (self.root / "r.html").read_text())
+
+    def test_rates_whose_trials_disagree_are_exit_3(self):
+        # From the 60th trial on nothing is carried any more.
+        carries = carry(self.a) / "apps/perf/subject/carries"
+        turns = self.root / "turns"
+        carries.write_text(f"echo >> {turns}\nlines=$(wc -l < {turns})" + carries.read_text().replace("back=$((", "back=$(( lines >= 60 ? 0 :", 1))
+        done = self.perf("record", self.a, "--full")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn("too-noisy", done.stdout)
+        self.assertEqual(self.perf("record", self.a, "--full", "--noisy", "pass").returncode, 2, "nothing comes back")
+
+    def test_frames_that_vanish_are_exit_2(self):
+        for broken in ({"back": 0}, {"late": 6000000}):
+            done = self.perf("record", carry(self.a, **broken), "--full")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("vanished in the driver", done.stdout)
+
+    def test_compares_rates_and_latency(self):
+        carry(self.a)
+        b = carry(make_build(self.root, "b"), carries=4500000, latency=1100)
+        done = self.perf("compare", self.a, b, "--full", "--rounds", "10", "--json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        verdicts = {one["metric"]: one for one in json.loads(done.stdout)["results"] if "verdict" in one}
+        self.assertEqual({name: one["verdict"] for name, one in verdicts.items()},
+                         {"ndr": "regressed", "pdr": "regressed", "latency-pdr-10-p50": "regressed", "latency-pdr-10-p99": "same",
+                          "latency-pdr-50-p50": "regressed", "latency-pdr-50-p99": "same", "latency-pdr-90-p50": "regressed",
+                          "latency-pdr-90-p99": "same"})
+        self.assertAlmostEqual(verdicts["ndr"]["ratio"], 5 / 4.5, delta=0.02)
+        self.assertIn("--full", verdicts["ndr"]["command"])
 
     def test_show_of_no_history_is_one_line(self):
         done = self.perf("show")

@@ -48,4 +48,16 @@ TEST(Scenarios, of_every_driver_are_gated_and_no_more_than_sixty) {
     EXPECT_LE(ci, 60U);
 }
 
+TEST(Scenarios, whose_rates_are_searched_forward_over_a_soft_nic) {
+    std::size_t full = 0;
+    for (const auto& each : perf::scenarios())
+        if (each.full) {
+            ++full;
+            EXPECT_EQ(each.path, "fwd") << each.id;
+            EXPECT_TRUE(model::soft_nic_form(each.variant)) << each.id;
+        }
+    EXPECT_GE(full, 2U);
+    EXPECT_FALSE(model::soft_nic_form("82574"));
+}
+
 } // namespace
