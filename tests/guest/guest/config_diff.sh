@@ -15,7 +15,7 @@ blame() {
         echo 'kernel changed, or engine wrong'
     fi
 }
-# kernel_is_recorded: a kernel whose vfio-pci nobody has held the engine against fails for that alone.
+# kernel_is_recorded: whether somebody has held the engine against all of this kernel's vfio-pci; says what to do if not.
 kernel_is_recorded() {
     grep -qxF "$(running_kernel)" "$KNOWN_KERNELS" || {
         echo "kernel changed: '$(running_kernel)' is not in tests/guest/config_diff/kernels; run ./run config-diff, and record it there when it passes"

@@ -56,7 +56,7 @@ void visit(const std::string& path) {
             }
             ASSERT_TRUE((*transport)->run());
             for (unsigned look = 0; look < 5; ++look)
-                ASSERT_TRUE((*device)->service());
+                ASSERT_EQ((*device)->service(), device::Presence::here);
             ASSERT_TRUE((*transport)->reset());
         }
     }
