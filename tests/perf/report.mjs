@@ -38,7 +38,10 @@ async function look(width, height, scheme) {
   assert.ok(sizes[0] <= sizes[1], `${sizes[0]} px of content in ${sizes[1]}`);
   assert.equal(await page.locator("main > section").first().getAttribute("id"), "verdicts");
   const verdicts = await page.locator(".verdict").allTextContents();
-  assert.deepEqual(verdicts, ["could-not-run", "regressed", "regressed", "too-noisy", "same", "improved"], "worst first");
+  assert.deepEqual(verdicts, ["could-not-run", "regressed", "regressed", "too-noisy", "improved", "same"], "worst first, and what moved nothing folded away");
+  assert.ok(!(await page.locator(".result.same").isVisible()));
+  await page.getByText("1 same", { exact: true }).click();
+  assert.ok(await page.locator(".result.same").isVisible());
   assert.match(await text(page.locator("#history")), /changed at c{10}: 73.2 → 76.2 \(\+4.10%\)/);
   assert.match(await text(page.locator("#history")), /pending at/);
   const drawn = await page.evaluate(() => [...document.querySelectorAll("canvas")].map((node) => {

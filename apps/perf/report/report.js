@@ -36,6 +36,8 @@
   function verdicts() {
     const section = document.getElementById("verdicts");
     if (!results.length) section.append(element("p", "This run compared nothing.", "soft"));
+    const same = element("details");
+    same.append(element("summary", results.filter((one) => one.verdict === "same").length + " same"));
     for (const one of results) {
       const card = element("article", undefined, "result " + one.verdict);
       const top = element("div", undefined, "top");
@@ -71,8 +73,9 @@
       }
       more.append(command(one.command || data.command, "again:"));
       card.append(more);
-      section.append(card);
+      (one.verdict === "same" ? same : section).append(card);
     }
+    if (same.children.length > 1) section.append(same);
   }
 
   function countTable() {
@@ -81,8 +84,11 @@
       section.remove();
       return;
     }
-    section.append(table(["Scenario", "Metric", "A packet"], counts.map((one) => [one.scenario, one.metric, one.value.toFixed(2)]), 2),
-      command(data.command, "again:"));
+    const fold = element("details");
+    fold.open = counts.length <= 20;
+    fold.append(element("summary", `${counts.length} counts`),
+      table(["Scenario", "Metric", "A packet"], counts.map((one) => [one.scenario, one.metric, one.value.toFixed(2)]), 2));
+    section.append(fold, command(data.command, "again:"));
   }
 
   function table(head, rows, words) {
