@@ -30,9 +30,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint16_t burst = 32;
 constexpr std::uint16_t descriptors = 256;
 constexpr std::uint16_t frame_bytes = 64;
-constexpr std::uint16_t header_bytes = 42; ///< Ethernet, IPv4, UDP
-constexpr std::uint64_t warm_up = 100'000; ///< frames
-constexpr auto patience = std::chrono::seconds(10);
+constexpr std::uint16_t header_bytes = 42;          ///< Ethernet, IPv4, UDP
+constexpr std::uint64_t warm_up = 100'000;          ///< frames
+constexpr auto patience = std::chrono::seconds(60); ///< the front-end may start late beside much else
 
 int cannot(const std::string& what) {
     std::fprintf(stderr, "vhost_back: %s\n", what.c_str());

@@ -25,7 +25,7 @@ NAMES = {'back': {'dpdk': 'DPDK `net_vhost`', 'ours': 'ours'}, 'front': {'dpdk':
 CELLS = tuple((back, front) for back in NAMES['back'] for front in NAMES['front'])
 BASE = ('dpdk', 'dpdk')
 EAL = ['-m', '128', '--no-huge', '--no-pci', '--no-telemetry', '--no-shconf', '--log-level=error']
-PATIENCE = 30
+PATIENCE = 90
 FEWEST_ROUNDS = 8  # for a verdict
 
 
